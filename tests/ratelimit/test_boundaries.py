@@ -1,4 +1,4 @@
-"""The last value on either side of a rule, worked out by hand."""
+"""The values on either side of each threshold, worked out by hand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..support.limited_calls import call, headers
 
 
 def opened(remaining: int, reset: float, limit: int, others: int = 0) -> Estimate:
-    """A window whose first answer came at 0, with so many others who are known."""
+    """A window whose first response came at 0, with a known number of other clients."""
     estimate = Estimate(random=lambda: 0.0)
     estimate.answered(0.0, 0.0, RateLimit(limit, remaining, reset), estimate.sent(0.0), 1)
     estimate.others.suspect, estimate.others.untouched = False, False
@@ -41,10 +41,10 @@ def opened(remaining: int, reset: float, limit: int, others: int = 0) -> Estimat
     return estimate
 
 
-# -- when ---------------------------------------------------------------------------------------------------------------
+# -- when a call may go ------------------------------------------------------------------------------------------------
 
 
-def test_at_an_even_rate_calls_wait_for_the_pace_and_a_reserve_makes_it_slower() -> None:
+def test_at_an_even_rate_calls_wait_for_the_pace_and_a_reserve_slows_it() -> None:
     estimate = opened(90, 2.0, 100)
     estimate.rate.active, estimate.rate.gap = True, 0.5
     turn = estimate.next_turn(0.0)
@@ -54,7 +54,7 @@ def test_at_an_even_rate_calls_wait_for_the_pace_and_a_reserve_makes_it_slower()
     assert estimate.next_turn(0.0, urgent=True).at == 0.0
 
 
-def test_what_is_left_to_others_at_the_end_waits_for_the_next_window() -> None:
+def test_the_last_calls_left_to_others_wait_for_the_next_window() -> None:
     estimate = opened(3, 60.0, 100, others=3)
     estimate.others.tail = 3
     turn = estimate.next_turn(1.0)
@@ -64,7 +64,7 @@ def test_what_is_left_to_others_at_the_end_waits_for_the_next_window() -> None:
     assert estimate.next_turn(55.0).reason == "pace"
 
 
-def test_others_who_take_a_quarter_of_our_calls_are_shared_with() -> None:
+def test_others_with_a_quarter_of_our_calls_cause_sharing() -> None:
     estimate = opened(100, 60.0, 200, others=1)
     left = estimate.end
     for weight, factor in ((0.25, 2.0), (0.24, 1.0)):
@@ -72,7 +72,7 @@ def test_others_who_take_a_quarter_of_our_calls_are_shared_with() -> None:
         assert estimate.next_turn(0.0).gap == pytest.approx(factor * left / 100)
 
 
-def test_in_the_last_fifth_of_a_window_the_pace_uses_all_that_is_left() -> None:
+def test_in_the_last_fifth_of_a_window_the_pace_uses_everything() -> None:
     estimate = opened(10, 60.0, 200, others=1)
     edge = estimate.end - TUNING.final_part * 60.0
     assert estimate.next_turn(edge - 0.01).gap == pytest.approx(2 * (estimate.end - edge + 0.01) / 10)
@@ -80,13 +80,13 @@ def test_in_the_last_fifth_of_a_window_the_pace_uses_all_that_is_left() -> None:
 
 
 @pytest.mark.parametrize(("limit", "slower"), [(128, True), (129, False)])
-def test_in_short_windows_of_many_calls_no_crowd_slows_down(limit: int, slower: bool) -> None:
+def test_in_short_windows_of_many_calls_other_clients_do_not_slow_the_pace(limit: int, slower: bool) -> None:
     estimate = opened(60, 2.0, limit, others=3)
     assert (estimate.next_turn(0.0).gap > 2.01 * estimate.end / 60) is slower
 
 
 @pytest.mark.parametrize(("remaining", "most"), [(769, 769 // 12), (768, 48)])
-def test_a_newcomer_may_have_a_twelfth_of_plenty_in_flight_else_a_sixteenth(remaining: int, most: int) -> None:
+def test_a_newcomer_may_have_a_twelfth_of_a_large_remainder_in_flight_or_a_sixteenth(remaining: int, most: int) -> None:
     estimate = opened(remaining, 600.0, 5000)
     estimate.others.proof = 0
     for _ in range(most):
@@ -96,20 +96,20 @@ def test_a_newcomer_may_have_a_twelfth_of_plenty_in_flight_else_a_sixteenth(rema
 
 
 @pytest.mark.parametrize(("reset", "untouched"), [(3.0, False), (4.0, True)])
-def test_the_first_call_of_a_window_counts_for_more_where_windows_are_long(reset: float, untouched: bool) -> None:
+def test_the_first_call_of_a_window_counts_more_in_long_windows(reset: float, untouched: bool) -> None:
     estimate = Estimate(random=lambda: 0.0)
     estimate.answered(0.0, 0.0, RateLimit(100, 99, reset), estimate.sent(0.0), 1)
     assert estimate.others.untouched is untouched
     assert not estimate.others.suspect
 
 
-def test_with_nothing_left_calls_wait_for_the_window() -> None:
+def test_with_nothing_remaining_calls_wait_for_the_window() -> None:
     turn = opened(0, 60.0, 100).next_turn(1.0)
     assert turn.reason == "window"
     assert turn.at == pytest.approx(60.1)
 
 
-def test_an_even_rate_is_forgotten_after_two_periods_without_demand() -> None:
+def test_an_even_rate_is_dropped_after_two_periods_without_demand() -> None:
     estimate = opened(90, 2.0, 100)
     estimate.rate.active, estimate.rate.gap = True, 0.5
     assert estimate.next_turn(4.0).reason == "pace"
@@ -124,14 +124,14 @@ def test_at_the_very_end_of_a_window_the_fast_path_is_closed() -> None:
     assert not estimate.try_send_fast(estimate.end)
 
 
-def test_a_window_seen_alive_after_its_end_lasts_a_little_longer() -> None:
+def test_a_window_still_open_after_its_end_is_extended_a_little() -> None:
     estimate = opened(90, 10.0, 100)
     estimate.answered(10.3, 10.3, RateLimit(100, 89, 0.4), estimate.sent(10.3), 2)
     assert estimate.skew.low == pytest.approx(0.3)
     assert estimate.skew.high == pytest.approx(0.4)
 
 
-def test_a_twentieth_of_a_rate_of_its_own_may_go_at_once() -> None:
+def test_a_twentieth_of_a_rate_may_go_as_a_burst() -> None:
     cap = RateCap(100, 10.0)
     for call_number in range(10):
         assert cap.ready_at() <= 0.0 or call_number >= 5
@@ -139,10 +139,10 @@ def test_a_twentieth_of_a_rate_of_its_own_may_go_at_once() -> None:
     assert cap.ready_at() == pytest.approx(1.0 - 0.4)
 
 
-# -- what happens to a call -----------------------------------------------------------------------------------------------
+# -- what happens to a call --------------------------------------------------------------------------------------------
 
 
-def test_a_later_answer_without_headers_says_nothing_of_the_calls_before() -> None:
+def test_a_later_response_without_headers_tells_nothing_about_earlier_calls() -> None:
     estimate = Estimate()
     probe = estimate.sent(0.0)
     estimate.answered(0.0, 0.1, None, probe)
@@ -163,7 +163,7 @@ def test_three_openings_in_a_row_without_headers_end_the_budget() -> None:
     assert estimate.available() is None
 
 
-def test_a_refusal_at_an_even_rate_rests_for_a_gap_unless_the_server_says_how_long() -> None:
+def test_a_429_at_an_even_rate_pauses_for_one_gap_unless_the_server_says_how_long() -> None:
     estimate = Estimate(random=lambda: 1.0)
     estimate.answered(0.0, 0.0, RateLimit(100, 90, 2.0), estimate.sent(0.0), 1)
     estimate.rate.active, estimate.rate.gap = True, 0.5
@@ -176,20 +176,20 @@ def test_a_refusal_at_an_even_rate_rests_for_a_gap_unless_the_server_says_how_lo
 
 
 @pytest.mark.parametrize(("others", "step"), [(1, 0.9), (0, 1.0)])
-def test_with_others_an_early_opening_is_tried_again_after_half_a_window(others: int, step: float) -> None:
+def test_with_others_present_a_refused_opening_is_retried_after_half_a_window(others: int, step: float) -> None:
     estimate = opened(90, 1.8, 100, others=others)
     estimate.refused(1.81, 1.81, None, estimate.sent(1.81))
     assert estimate.skew.high == pytest.approx(min(1.0, 0.01 + step))
 
 
-def test_a_refusal_in_the_instant_in_which_the_window_ends_is_one_of_opening_too_early() -> None:
+def test_a_429_at_the_instant_the_window_ends_means_it_was_opened_too_early() -> None:
     estimate = opened(2, 60.0, 100)
     estimate.refused(60.0, 60.0, None, estimate.sent(60.0))
     assert estimate.skew.high == 1.0
     assert estimate.floor == 2, "not that the window was empty"
 
 
-def test_a_refusal_says_nothing_of_a_window_that_others_empty_slowly() -> None:
+def test_a_429_tells_nothing_about_a_window_that_others_drain_slowly() -> None:
     estimate = opened(900, 600.0, 1000)
     for number in range(2, 70):
         estimate.answered(0.0, 0.0, RateLimit(1000, 902 - number, 600.0), estimate.sent(0.0), number)
@@ -199,7 +199,7 @@ def test_a_refusal_says_nothing_of_a_window_that_others_empty_slowly() -> None:
     assert not estimate.contradicts(1.0, left + 0.5, None)
 
 
-def test_a_call_marked_last_is_counted_by_the_fast_path_as_well() -> None:
+def test_the_fast_path_also_counts_a_call_marked_as_last() -> None:
     estimate = opened(2999, 600.0, 3000)
     for _ in range(6):
         assert estimate.try_send_fast(0.0) or not estimate.sent(0.0)
@@ -209,25 +209,25 @@ def test_a_call_marked_last_is_counted_by_the_fast_path_as_well() -> None:
     assert (others.hiding, others.own_above) == (5, 1)
 
 
-# -- others ---------------------------------------------------------------------------------------------------------------
+# -- other clients -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("ours", "theirs", "quiet"), [(20, 5, True), (20, 6, False), (8, 4, True), (8, 5, False)])
-def test_a_quarter_of_our_calls_or_of_sixteen_is_quiet(ours: int, theirs: int, quiet: bool) -> None:
+def test_others_with_less_than_a_quarter_of_our_calls_are_quiet(ours: int, theirs: int, quiet: bool) -> None:
     consumption = Consumption()
     consumption.see(1000, 0.0, 0)
     consumption.see(1000 - ours - theirs, 1.0, ours)
     assert consumption.see(1000 - 60 - theirs, 2.0, 60) is quiet
 
 
-def test_what_is_seen_too_soon_is_no_quiet() -> None:
+def test_a_short_observation_does_not_count_as_quiet() -> None:
     consumption = Consumption()
     consumption.see(1000, 0.0, 0)
     assert consumption.see(999, 3.0, 1) is False
     assert consumption.ratio is None
 
 
-def test_a_client_that_went_first_is_alone_once_all_that_might_hide_others_are_back() -> None:
+def test_the_first_client_of_a_window_is_alone_once_all_calls_that_might_hide_others_returned() -> None:
     for foreign, untouched in ((0, True), (1, True), (0, False)):
         others = Contention()
         others.untouched = untouched
@@ -238,18 +238,18 @@ def test_a_client_that_went_first_is_alone_once_all_that_might_hide_others_are_b
         assert (others.proof >= TUNING.alone_after) is (untouched and not foreign)
 
 
-def test_the_hundredth_part_of_a_large_limit_is_left_over_in_each_window() -> None:
+def test_a_hundredth_of_a_large_limit_is_left_over_in_each_window() -> None:
     control = RateControl()
     control.leave(0.0)
     control.active, control.gap = True, 1 / 50
     for _ in range(8):
         control.saw(300, 1.0, 2.0, 1000, 2.0)
     share = 100 / 700
-    over = 300 - (10 + 1 / (2 * share))  # Ten are to be left, and what nobody of ours has seen.
+    over = 300 - (10 + 1 / (2 * share))  # Ten are to be left over, plus those not seen by any client of ours.
     assert 1 / control.gap == pytest.approx(50 * (1 - 0.04 * share**2) + 0.125 * 0.6 * over / 2)
 
 
-# -- headers --------------------------------------------------------------------------------------------------------------
+# -- headers -----------------------------------------------------------------------------------------------------------
 
 
 def test_an_api_without_exempt_routes_has_no_header_for_them() -> None:
@@ -258,7 +258,7 @@ def test_an_api_without_exempt_routes_has_no_header_for_them() -> None:
         assert HeaderReader(RATELIMIT).read({**told, name: "yes"}) == RateLimit(9, 8, 7.0)
 
 
-def test_what_is_ignored_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ignored_header_is_reported_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_complained", set[str]())
     lines = CIMultiDict([("X-RateLimit-Remaining", "3"), ("X-RateLimit-Remaining", "4"), ("X-RateLimit-Limit", "9")])
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
@@ -274,7 +274,7 @@ def test_what_is_ignored_is_said_once(caplog: pytest.LogCaptureFixture, monkeypa
     ]
 
 
-def test_a_day_is_the_longest_reset() -> None:
+def test_a_reset_is_at_most_a_day() -> None:
     for text, reset in (("86400", 86400.0), ("86400.0", 86400.0), ("86401", None), ("1." + "0" * 18, 1.0)):
         assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": text}) == RateLimit(
             None, 1, reset
@@ -282,11 +282,11 @@ def test_a_day_is_the_longest_reset() -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Reset": "1." + "0" * 19}) is None
 
 
-# -- the queue ------------------------------------------------------------------------------------------------------------
+# -- the queue ---------------------------------------------------------------------------------------------------------
 
 
 @virtual
-async def test_a_pause_as_long_as_allowed_is_waited_for() -> None:
+async def test_a_pause_of_exactly_max_wait_is_waited_for() -> None:
     for allowed in (10.0, 9.9):
         limiter = Limiter()
         await call(limiter, told=headers(50))
@@ -304,7 +304,7 @@ async def test_a_pause_as_long_as_allowed_is_waited_for() -> None:
 
 
 @virtual
-async def test_nothing_is_kept_of_calls_that_wait_no_longer() -> None:
+async def test_nothing_is_kept_of_calls_that_stopped_waiting() -> None:
     limiter = Limiter()
     await call(limiter, told=headers(1))
     slot = await limiter.acquire("r")
@@ -319,7 +319,7 @@ async def test_nothing_is_kept_of_calls_that_wait_no_longer() -> None:
 
 
 @virtual
-async def test_an_alarm_set_to_the_same_instant_twice_goes_on() -> None:
+async def test_an_alarm_set_twice_to_the_same_instant_rings() -> None:
     rung = list[float]()
     loop = asyncio.get_running_loop()
     alarm = ClockAlarm(loop, VirtualClock(), lambda: rung.append(loop.time() - START))
@@ -334,7 +334,7 @@ async def test_an_alarm_set_to_the_same_instant_twice_goes_on() -> None:
 
 
 @virtual
-async def test_a_timer_set_to_the_same_instant_twice_goes_on() -> None:
+async def test_a_timer_set_twice_to_the_same_instant_fires() -> None:
     rung = list[float]()
     loop = asyncio.get_running_loop()
     alarm = LoopAlarm(loop, lambda: rung.append(loop.time() - START))
@@ -347,7 +347,7 @@ async def test_a_timer_set_to_the_same_instant_twice_goes_on() -> None:
 
 
 @virtual
-async def test_in_windows_of_one_call_each_waits_a_window_longer_than_the_one_before() -> None:
+async def test_in_windows_of_one_call_each_waiter_waits_one_window_longer() -> None:
     limiter, waits = Limiter(random=lambda: 0.0), list[RateLimitWait]()
     await call(limiter, told=headers(0, 10, 1))
     tasks = [asyncio.create_task(limiter.acquire("r", on_wait=waits.append)) for _ in range(3)]
@@ -360,7 +360,7 @@ async def test_in_windows_of_one_call_each_waits_a_window_longer_than_the_one_be
 
 
 @virtual
-async def test_who_waits_for_the_window_hears_of_that_and_not_of_a_ceiling() -> None:
+async def test_a_call_that_waits_for_the_window_reports_that_rather_than_a_ceiling() -> None:
     limiter, waits, policy = Limiter(random=lambda: 0.0), list[RateLimitWait](), Policy(max_rate=(1, 20.0))
     slot = await limiter.acquire("r", policy)
     slot.answered(200, headers(0))

@@ -1,4 +1,4 @@
-"""Who else is there: clients of our own kind share, somebody who clicks is forgiven."""
+"""Other clients: equal clients share the budget, and an occasional call by a person causes only brief sharing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.clock import close_to
 
 
 class Talk:
-    """A window of 3000 calls in 600 seconds, and the server that counts them."""
+    """A window of 3000 calls in 600 seconds, and the server's count."""
 
     def __init__(self) -> None:
         self.estimate = Estimate(random=lambda: 0.0)
@@ -25,7 +25,7 @@ class Talk:
         self.left -= calls
 
     def call(self) -> float:
-        """One call of ours as soon as it may go, answered at once; the seconds it had to wait."""
+        """One call as soon as allowed, with an immediate response; returns the seconds it waited."""
         since = self.at
         turn = self.estimate.next_turn(since)
         self.at = max(since, turn.at)
@@ -36,7 +36,7 @@ class Talk:
         return self.at - since
 
 
-def test_a_single_call_of_somebody_else_makes_us_share_for_some_seconds_only() -> None:
+def test_a_single_foreign_call_causes_sharing_for_a_few_seconds_only() -> None:
     talk = Talk()
     talk.others(1)
     talk.call()
@@ -45,10 +45,10 @@ def test_a_single_call_of_somebody_else_makes_us_share_for_some_seconds_only() -
     assert talk.estimate.others.count == 0
     assert 2.0 < sum(waits) < 8.0
     assert talk.call() == 0.0
-    assert talk.estimate.others.foreign == 1  # It is not forgotten, only excused.
+    assert talk.estimate.others.foreign == 1  # It is not forgotten, but it no longer counts.
 
 
-def test_a_client_of_our_own_kind_is_shared_with_as_long_as_it_is_there() -> None:
+def test_a_client_of_the_same_kind_is_shared_with_while_present() -> None:
     talk = Talk()
     for _ in range(200):
         talk.others(1)
@@ -57,7 +57,7 @@ def test_a_client_of_our_own_kind_is_shared_with_as_long_as_it_is_there() -> Non
     assert talk.at > 60
 
 
-def test_the_next_call_of_somebody_else_makes_us_share_again() -> None:
+def test_the_next_foreign_call_causes_sharing_again() -> None:
     talk = Talk()
     talk.others(1)
     for _ in range(21):
@@ -68,7 +68,7 @@ def test_the_next_call_of_somebody_else_makes_us_share_again() -> None:
     assert talk.estimate.others.count == 1
 
 
-def test_who_was_excused_does_not_count_in_the_next_window() -> None:
+def test_an_excused_client_does_not_count_in_the_next_window() -> None:
     others = Contention()
     others.proof = TUNING.alone_after
     others.look(3000, gone=11, own=10, in_flight=0, remaining=2989, now=0.0, number=1)
@@ -80,7 +80,7 @@ def test_who_was_excused_does_not_count_in_the_next_window() -> None:
     assert (others.last_foreign, others.foreign) == (0, 0)
 
 
-def test_with_little_left_others_may_be_quiet_because_they_leave_it_to_us() -> None:
+def test_with_a_small_remainder_others_may_be_quiet_because_they_yield() -> None:
     talk = Talk()
     talk.others(2900 - 70)
     talk.call()
@@ -89,7 +89,7 @@ def test_with_little_left_others_may_be_quiet_because_they_leave_it_to_us() -> N
     assert talk.estimate.others.count >= 1
 
 
-def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
+def test_the_small_consumption_of_others_is_kept_free() -> None:
     talk = Talk()
     talk.at = 60.0
     talk.others(30)
@@ -99,7 +99,7 @@ def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
         calls += 1
     while talk.call() == 0.0:
         calls += 1
-    # Thirty in the first tenth of a window: two hundred and seventy, or somewhat less, are not spent freely.
+    # They took thirty in the first tenth of a window, so about two hundred and seventy are not spent freely.
     assert 230 <= talk.left <= 290
 
 
@@ -111,7 +111,7 @@ def test_a_stretch_is_quiet_after_sixteen_calls_and_two_seconds() -> None:
     assert not any(quick.see(1000 - turn, turn / 100, turn) for turn in range(1, 100))
 
 
-def test_a_stretch_in_which_others_made_a_quarter_of_our_calls_begins_anew() -> None:
+def test_a_stretch_with_a_quarter_of_our_calls_by_others_starts_over() -> None:
     consumption = Consumption()
     assert not any(consumption.see(1000 - turn - turn // 3, turn / 4, turn) for turn in range(1, 200))
     ratio = consumption.ratio

@@ -1,4 +1,4 @@
-"""The picture of one budget, with times and counts worked out by hand."""
+"""The estimate of one budget, with times and counts worked out by hand."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..support.estimates import alone, opened, told
 from ..support.limited_calls import when
 
 
-def test_the_first_call_goes_alone_and_the_rest_after_its_answer() -> None:
+def test_the_first_call_goes_alone_and_the_rest_after_its_response() -> None:
     estimate = Estimate()
     assert when(estimate, 0.0) == 0.0
     assert estimate.sent(0.0)
-    assert when(estimate, 0.1) == TUNING.patience  # Nobody else, unless it takes too long.
+    assert when(estimate, 0.1) == TUNING.patience  # No other call, unless it takes too long.
     estimate.answered(0.0, 0.2, told(99, 10), True)
     assert when(estimate, 0.2) == 0.2
 
 
-def test_without_headers_everybody_may_go() -> None:
+def test_without_headers_all_calls_may_go() -> None:
     estimate = Estimate()
     estimate.answered(0.0, 0.1, None, estimate.sent(0.0))
     assert estimate.available() is None
@@ -29,16 +29,16 @@ def test_without_headers_everybody_may_go() -> None:
         estimate.sent(0.1)
 
 
-def test_a_first_call_that_is_lost_is_followed_by_another() -> None:
+def test_a_lost_first_call_is_followed_by_another() -> None:
     estimate = Estimate()
     estimate.lost(3.0, estimate.sent(0.0))
     assert when(estimate, 3.0) == 3.0
     assert estimate.sent(3.0)
 
 
-def test_in_flight_counts_against_the_remainder() -> None:
+def test_calls_in_flight_count_against_the_remainder() -> None:
     estimate = alone()
-    for _ in range(81):  # 83 remain, two of them are spread over what is left of the window.
+    for _ in range(81):  # 83 remain; two of them are spread over the rest of the window.
         assert when(estimate, 1.0) == 1.0
         estimate.sent(1.0)
     assert estimate.available() == 2
@@ -52,7 +52,7 @@ def test_in_flight_counts_against_the_remainder() -> None:
     assert when(estimate, 9.6) == estimate.end
 
 
-def test_answers_out_of_order_do_not_raise_the_remainder() -> None:
+def test_responses_out_of_order_do_not_raise_the_remainder() -> None:
     estimate = alone()
     for _ in range(3):
         estimate.sent(1.0)
@@ -63,7 +63,7 @@ def test_answers_out_of_order_do_not_raise_the_remainder() -> None:
     assert estimate.available() == 80
 
 
-def test_an_answer_without_headers_may_have_cost_a_call_until_a_younger_one_tells() -> None:
+def test_a_response_without_headers_may_have_cost_a_call_until_a_newer_one_tells() -> None:
     estimate = alone()
     estimate.answered(1.0, 1.1, None, estimate.sent(1.0))
     assert estimate.available() == 82
@@ -74,7 +74,7 @@ def test_an_answer_without_headers_may_have_cost_a_call_until_a_younger_one_tell
     assert estimate.others.foreign == 0
 
 
-def test_a_call_that_was_never_sent_costs_nothing() -> None:
+def test_an_unsent_call_costs_nothing() -> None:
     estimate = alone()
     estimate.unsent(estimate.sent(1.0))
     assert estimate.available() == 83
@@ -93,7 +93,7 @@ def test_after_the_end_one_call_opens_the_next_window() -> None:
     assert close_to(estimate.end, end + 10.1 + 10 / 600)
 
 
-def test_the_end_is_the_earliest_that_was_told() -> None:
+def test_the_earliest_stated_end_counts() -> None:
     estimate = opened(reset=10)
     estimate.answered(0.5, 0.6, told(98, 10), estimate.sent(0.5))
     assert close_to(estimate.end, 10 + 10 / 600)
@@ -101,7 +101,7 @@ def test_the_end_is_the_earliest_that_was_told() -> None:
     assert close_to(estimate.end, 9.6 + 10 / 600)
 
 
-def test_a_late_answer_of_the_window_before_does_not_spoil_the_new_one() -> None:
+def test_a_late_response_of_the_previous_window_does_not_affect_the_new_one() -> None:
     estimate = alone()
     estimate.sent(8.0)
     estimate.answered(10.1, 10.2, told(99, 10), estimate.sent(10.1))
@@ -109,7 +109,7 @@ def test_a_late_answer_of_the_window_before_does_not_spoil_the_new_one() -> None
     assert estimate.floor == 99
 
 
-def test_a_new_window_is_known_by_its_later_end_even_if_others_emptied_it() -> None:
+def test_a_new_window_is_recognised_by_its_later_end_even_if_others_drained_it() -> None:
     estimate = alone()
     estimate.answered(11.2, 11.3, told(40, 10), estimate.sent(11.2))
     assert estimate.floor == 40
@@ -117,9 +117,9 @@ def test_a_new_window_is_known_by_its_later_end_even_if_others_emptied_it() -> N
     assert estimate.others.count >= 1
 
 
-def test_the_reserve_is_left_untouched() -> None:
+def test_the_reserve_is_not_used() -> None:
     estimate = alone()
-    for _ in range(31):  # 83 remain, 50 are kept, and the last two are spread.
+    for _ in range(31):  # 83 remain, 50 are reserved, and the last two are spread.
         assert when(estimate, 1.0, reserve=0.5) == 1.0
         estimate.sent(1.0)
     assert when(estimate, 9.9, reserve=0.5) == 9.9
@@ -129,30 +129,30 @@ def test_the_reserve_is_left_untouched() -> None:
     assert when(estimate, 9.9) == 9.9
 
 
-def test_smooth_spreads_what_is_left_over_the_time_left() -> None:
+def test_smooth_spreads_the_remainder_over_the_remaining_time() -> None:
     estimate = alone()
     assert when(estimate, 1.0, smooth=True) <= 1.0
     estimate.sent(1.0)
     assert close_to(when(estimate, 1.0, smooth=True), 1.0 + (estimate.end - 1.0) / 82)
 
 
-def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
+def test_others_are_noticed_from_the_drop_beyond_our_own_calls() -> None:
     estimate = alone()
     estimate.answered(
         1.0, 1.1, told(72, 9), estimate.sent(1.0)
-    )  # 83 became 72 through one call of ours: ten of others.
+    )  # 83 became 72 through one call of ours, so others made ten.
     assert estimate.others.foreign == 10
     assert estimate.others.count == 1
     assert when(estimate, 2.0) <= 2.0
     estimate.sent(2.0)
-    # 71 remain, one is left to the other, one more may be its next; and half the pace that would use it all.
+    # 71 remain, one is left to the other, one more may be its next call; and half the pace that would use everything.
     assert close_to(when(estimate, 2.0), 2.0 + 2 * (estimate.end - 2.0) / (71 - 1 - 1))
     estimate.answered(2.0, 2.1, told(71, 8), False)
-    estimate.sent(8.5)  # In the last fifth of the window the pace uses it all.
+    estimate.sent(8.5)  # In the last fifth of the window the pace uses everything.
     assert close_to(when(estimate, 8.5), 8.5 + (estimate.end - 8.5) / (70 - 1 - 1))
 
 
-def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
+def test_our_own_calls_in_flight_are_never_mistaken_for_others() -> None:
     estimate = alone()
     for _ in range(10):
         estimate.sent(1.0)
@@ -160,7 +160,7 @@ def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
     assert estimate.others.foreign == 0
 
 
-def test_a_changed_limit_is_taken_over_within_the_window() -> None:
+def test_a_changed_limit_applies_within_the_window() -> None:
     estimate = alone()
     estimate.answered(1.0, 1.1, told(16, 9, limit=33), estimate.sent(1.0))
     assert (estimate.limit, estimate.floor, estimate.others.foreign) == (33, 16, 0)
@@ -168,18 +168,18 @@ def test_a_changed_limit_is_taken_over_within_the_window() -> None:
     assert (estimate.limit, estimate.floor, estimate.others.foreign) == (100, 82, 0)
 
 
-def test_what_rises_within_a_window_is_believed_from_a_younger_answer_only() -> None:
+def test_a_rise_within_a_window_is_accepted_from_a_newer_response_only() -> None:
     estimate = alone()
     estimate.sent(1.0)
     estimate.answered(1.2, 1.3, told(60, 9), estimate.sent(1.2))
-    estimate.answered(1.0, 1.4, told(82, 9), False)  # Sent before the other was in.
+    estimate.answered(1.0, 1.4, told(82, 9), False)  # Sent before the other response arrived.
     assert estimate.floor == 60
-    estimate.answered(1.5, 1.6, told(70, 9), estimate.sent(1.5))  # Somebody's calls were given back.
+    estimate.answered(1.5, 1.6, told(70, 9), estimate.sent(1.5))  # Some calls were given back.
     assert estimate.floor == 70
     assert when(estimate, 1.6) <= 2.0
 
 
-def test_headers_that_stop_coming_end_the_budget() -> None:
+def test_missing_headers_end_the_budget() -> None:
     estimate, at = alone(), 11.0
     for _ in range(3):
         estimate.answered(at, at, None, estimate.sent(at))
@@ -188,7 +188,7 @@ def test_headers_that_stop_coming_end_the_budget() -> None:
 
 
 def in_others(at: float = 0.0) -> Estimate:
-    """A window whose end was seen to be at 10, as whole seconds tell it; others took ten of its 100 calls."""
+    """A window whose end was observed at 10 in whole seconds; others used ten of its 100 calls."""
     estimate = opened(remaining=99, reset=10, at=at)
     estimate.answered(at + 0.1, at + 0.1, told(88, 10), estimate.sent(at + 0.1))
     estimate.answered(at + 4.0, at + 4.0, told(50, 6), estimate.sent(at + 4.0))
@@ -196,64 +196,66 @@ def in_others(at: float = 0.0) -> Estimate:
     return estimate
 
 
-def test_whoever_comes_late_counts_the_end_from_that_of_earlier_windows() -> None:
+def test_a_late_newcomer_computes_the_end_from_earlier_windows() -> None:
     estimate = in_others()
     assert close_to(estimate.end, 10 + 10 / 600)
-    estimate.answered(10.7, 10.7, told(40, 10), estimate.sent(10.7))  # By itself that would be 20.7.
+    estimate.answered(10.7, 10.7, told(40, 10), estimate.sent(10.7))  # On its own this would be 20.7.
     assert close_to(estimate.end, 20 + 10 / 600)
-    estimate.answered(35.7, 35.7, told(40, 5), estimate.sent(35.7))  # A window went by without us: 40 rather than 40.7.
+    estimate.answered(
+        35.7, 35.7, told(40, 5), estimate.sent(35.7)
+    )  # A window passed without calls of ours: 40 rather than 40.7.
     assert close_to(estimate.end, 40 + 10 / 600)
 
 
-def test_an_end_that_what_is_told_rules_out_is_not_believed() -> None:
+def test_a_computed_end_that_contradicts_the_headers_is_dropped() -> None:
     estimate = in_others()
     estimate.answered(
         13.5, 13.5, told(40, 10), estimate.sent(13.5)
-    )  # Between 22.5 and 23.5: windows begin with a call.
+    )  # Between 22.5 and 23.5: windows start with a call.
     assert close_to(estimate.end, 23.5 + 10 / 600)
 
 
-def test_a_refusal_at_an_end_counted_ahead_ends_counting_ahead() -> None:
+def test_a_429_at_a_computed_end_stops_the_computation() -> None:
     estimate = in_others()
     estimate.answered(10.7, 10.7, told(40, 10), estimate.sent(10.7))
     estimate.refused(20.1, 20.2, None, estimate.sent(20.1))
     assert close_to(when(estimate, 20.2), 20.7 + 10 / 600)
-    assert estimate.skew.offset < 0.1  # It was not the rounding.
+    assert estimate.skew.offset < 0.1  # Rounding does not explain it.
     estimate.answered(20.8, 20.8, told(60, 10), estimate.sent(20.8))
     assert close_to(estimate.end, 30.8 + 10 / 600)
 
 
-def test_in_others_more_calls_than_before_show_that_a_window_began_before_its_end_as_told() -> None:
-    estimate = opened(remaining=80, reset=1)  # A reset of one second tells nothing of windows that last one.
+def test_with_others_a_larger_remainder_shows_that_a_window_began_before_its_stated_end() -> None:
+    estimate = opened(remaining=80, reset=1)  # A reset of one second says nothing about windows of one second.
     estimate.answered(0.7, 0.7, told(20, 1), estimate.sent(0.7))
     estimate.answered(0.8, 0.8, told(95, 1), estimate.sent(0.8))
     assert (estimate.floor, estimate.own) == (95, 1)
     estimate.sent(0.9)
-    estimate.answered(0.7, 1.0, told(18, 1), False)  # A late one of the window before: it may have cost a call.
+    estimate.answered(0.7, 1.0, told(18, 1), False)  # A late response of the previous window: it may have cost a call.
     assert estimate.available() == 94
 
 
-def test_how_many_others_is_told_by_what_falls_for_each_call_of_ours() -> None:
+def test_the_number_of_others_follows_from_the_drop_per_call_of_ours() -> None:
     estimate = in_others()
-    for step in range(1, 13):  # Of every four calls, three are not ours.
+    for step in range(1, 13):  # Of every four calls, three are foreign.
         at = 4.0 + step / 10
         probe = estimate.sent(at)
         estimate.answered(at, at, told(50 - 4 * step, 6), probe, estimate.number)
     assert estimate.others.count == 3
 
 
-def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
+def test_when_others_stop_the_pace_uses_the_remainder() -> None:
     estimate = in_others()
     for step in range(1, 10):
         at = 4.0 + step / 10
         probe = estimate.sent(at)
         estimate.answered(at, at, told(50 - step, 6), probe, estimate.number)
-    assert estimate.others.count == 1  # Until a window has gone by without them.
+    assert estimate.others.count == 1  # Until a window has passed without them.
     estimate.sent(5.0)
     assert close_to(when(estimate, 5.0), 5.0 + (estimate.end - 5.0) / (41 - 1 - 1))
 
 
-def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None:
+def test_a_429_during_a_fast_drop_means_that_nothing_remains() -> None:
     estimate = in_others()
     for step in range(1, 6):  # 32 calls in 0.4 s.
         at = 4.0 + step / 10
@@ -264,17 +266,17 @@ def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None
     assert when(estimate, 4.7) == estimate.end
 
 
-def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
+def test_the_share_of_others_is_updated_every_four_calls() -> None:
     share = Consumption()
     share.see(100, 0.0, 1)
     share.see(91, 0.3, 4)  # Only three calls later.
     unknown = share.ratio
     assert unknown is None
     share.see(88, 0.4, 5)
-    assert (share.ratio, share.fall) == (2.0, 30.0)  # Twelve fell, four were ours.
+    assert (share.ratio, share.fall) == (2.0, 30.0)  # A drop of twelve, four of them ours.
     share.see(84, 0.8, 9)
     assert close_to(share.fall, 10.0)
-    assert share.ratio == 1.0  # None of others, halfway.
+    assert share.ratio == 1.0  # None by others; halved.
     share.restart()
     share.see(199, 1.0, 10)
     share.see(191, 1.4, 14)

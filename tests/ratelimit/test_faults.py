@@ -1,4 +1,4 @@
-"""Situations that stopped calls which nothing should have stopped, each with the right value."""
+"""Situations that once blocked calls without reason, each with the right outcome."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def now() -> float:
 
 
 async def opened(limiter: Limiter, route: str = "r", limit: int = 5000) -> None:
-    """The window is known, and that nobody else draws on it."""
+    """The window is known, and no other client uses the budget."""
     for used in range(70):
         await call(limiter, told=headers(limit - used, 600, limit), route=route)
 
 
 @virtual
-async def test_a_ceiling_counts_only_what_was_called_under_it() -> None:
-    """A clone with `max_concurrency=8` beside 16 busy workers (ouroboros#398): it made 2 calls while they made 2,097."""
+async def test_a_ceiling_counts_only_calls_made_under_it() -> None:
+    """A clone with `max_concurrency=8` beside 16 busy workers (ouroboros#398) made 2 calls while they made 2,097."""
     limiter, made = Limiter(), {"workers": 0, "clone": 0}
     await call(limiter)
     most = 0
@@ -53,7 +53,7 @@ async def test_a_ceiling_counts_only_what_was_called_under_it() -> None:
 
 
 @virtual
-async def test_two_ceilings_of_different_size_do_not_count_each_other() -> None:
+async def test_two_different_ceilings_do_not_count_each_other() -> None:
     limiter = Limiter()
     await call(limiter)
     small = [limiter.try_acquire("r", Policy(max_concurrency=2)) for _ in range(3)]
@@ -63,7 +63,7 @@ async def test_two_ceilings_of_different_size_do_not_count_each_other() -> None:
 
 
 @virtual
-async def test_one_route_that_always_answers_429_stops_only_itself() -> None:
+async def test_a_route_that_always_returns_429_blocks_only_itself() -> None:
     limiter, made = Limiter(random=lambda: 0.0), {"bad": 0, "good": 0}
     await opened(limiter, "good")
     left = 4931
@@ -87,12 +87,12 @@ async def test_one_route_that_always_answers_429_stops_only_itself() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert made["good"] == pytest.approx(2 * 200, rel=0.03)
-    assert made["bad"] <= 3 + 5  # All at first, then one after 1, 2, 4, 8 seconds.
+    assert made["bad"] <= 3 + 5  # All at first, then one after 1, 2, 4 and 8 seconds.
     assert (limiter.status.in_flight, limiter.status.waiting) == (0, 0)
 
 
 @virtual
-async def test_a_refused_route_with_retry_after_rests_alone_and_comes_back() -> None:
+async def test_a_route_with_retry_after_pauses_alone_and_resumes() -> None:
     limiter = Limiter(random=lambda: 0.0)
     await opened(limiter)
     await call(limiter, 429, {"retry-after": "7"}, route="slow")
@@ -108,7 +108,7 @@ async def test_a_refused_route_with_retry_after_rests_alone_and_comes_back() -> 
 
 
 @virtual
-async def test_two_routes_refused_with_nothing_passing_between_stop_all() -> None:
+async def test_two_refused_routes_with_no_success_between_them_stop_all_calls() -> None:
     limiter = Limiter(random=lambda: 0.0)
     await opened(limiter)
     slots = [await limiter.acquire(route) for route in ("one", "two")]
@@ -121,7 +121,7 @@ async def test_two_routes_refused_with_nothing_passing_between_stop_all() -> Non
 
 
 @virtual
-async def test_a_waiter_under_a_rate_that_is_cancelled_leaves_no_task() -> None:
+async def test_a_cancelled_waiter_under_a_rate_leaves_no_task() -> None:
     limiter, policy = Limiter(), Policy(max_rate=(1, 100))
     (await limiter.acquire("r", policy)).release()
     waiter = asyncio.create_task(limiter.acquire("r", policy))
@@ -156,7 +156,7 @@ class Hand:
             await asyncio.sleep(0)
 
 
-async def test_a_clock_handed_in_governs_the_wait_for_the_budget() -> None:
+async def test_an_injected_clock_governs_the_wait_for_the_budget() -> None:
     clock = Hand()
     limiter = Limiters.shared("hand", clock=clock)
     await call(limiter, told=headers(0, 600))
@@ -170,7 +170,7 @@ async def test_a_clock_handed_in_governs_the_wait_for_the_budget() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_clock_handed_in_governs_max_wait_rates_and_pauses() -> None:
+async def test_an_injected_clock_governs_max_wait_rates_and_pauses() -> None:
     clock = Hand()
     limiter = Limiter(clock=clock, random=lambda: 0.0)
     await call(limiter, told=headers(99, 600))
@@ -181,7 +181,7 @@ async def test_a_clock_handed_in_governs_max_wait_rates_and_pauses() -> None:
     assert not impatient.done()
     await clock.advance(2)
     slot = impatient.result()
-    late = asyncio.create_task(limiter.acquire("r", max_wait=3))  # Behind the call that probes.
+    late = asyncio.create_task(limiter.acquire("r", max_wait=3))  # Waits behind the probing call.
     await clock.advance(0)
     await clock.advance(2)
     assert not late.done()
@@ -202,7 +202,7 @@ async def test_a_clock_handed_in_governs_max_wait_rates_and_pauses() -> None:
 
 
 @virtual
-async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_silently() -> None:
+async def test_a_pause_longer_than_max_wait_raises_for_all_waiters() -> None:
     limiter, policy = Limiter(), Policy(max_retry_wait=120.0)
     first = await limiter.acquire("r", policy)
     waiting = [asyncio.create_task(limiter.acquire("r", policy)) for _ in range(3)]
@@ -223,7 +223,7 @@ async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_si
 
 
 @virtual
-async def test_a_pause_that_is_short_enough_is_waited() -> None:
+async def test_a_short_pause_is_waited_for() -> None:
     limiter = Limiter()
     await call(limiter, 429, {"Retry-After": "100"})
     (await limiter.acquire("r", Policy(max_retry_wait=120.0))).release()
@@ -231,7 +231,7 @@ async def test_a_pause_that_is_short_enough_is_waited() -> None:
 
 
 @virtual
-async def test_a_reset_far_beyond_the_known_window_is_checked_after_one_window() -> None:
+async def test_a_reset_far_beyond_the_known_window_is_probed_after_one_window() -> None:
     limiter = Limiter()
     await call(limiter, told=headers(99, 600))
     await call(limiter, told=headers(0, 80_000))  # 22 hours.
@@ -241,11 +241,11 @@ async def test_a_reset_far_beyond_the_known_window_is_checked_after_one_window()
     slot.release()
     for left in range(98, 90, -1):
         await call(limiter, told=headers(left, 600))
-    assert now() < 800  # Shared with whoever took the rest, but it goes on.
+    assert now() < 800  # The rest is shared with its other users, but calls continue.
 
 
 @virtual
-async def test_a_reset_far_away_in_the_very_first_answer_is_checked_too_less_and_less_often() -> None:
+async def test_a_distant_reset_in_the_very_first_response_is_probed_at_growing_intervals() -> None:
     limiter, went = Limiter(), list[float]()
     await call(limiter, told=headers(0, 80_000))
     for _ in range(4):
@@ -259,7 +259,7 @@ async def test_a_reset_far_away_in_the_very_first_answer_is_checked_too_less_and
     assert gaps == sorted(gaps)
 
 
-def test_the_fast_path_may_be_switched_off_and_nothing_changes() -> None:
+def test_disabling_the_fast_path_changes_nothing() -> None:
     def run(tuning: Tuning) -> list[tuple[float, int | None]]:
         async def main() -> list[tuple[float, int | None]]:
             limiter, seen, left, end = (
@@ -290,7 +290,7 @@ def test_the_fast_path_may_be_switched_off_and_nothing_changes() -> None:
 
 
 @virtual
-async def test_a_limiter_is_collected_with_its_last_waiter() -> None:
+async def test_a_limiter_is_garbage_collected_with_its_last_waiter() -> None:
     limiter = Limiters.shared("kept")
     await call(limiter, told=headers(0, 600))
     waiter = asyncio.create_task(limiter.acquire("r"))

@@ -1,4 +1,4 @@
-"""Servers whose windows cannot be made out, and clients that come in the middle of one."""
+"""Servers whose windows cannot be recognised, and clients that start in the middle of one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def told(limit: int, remaining: int, reset: float) -> dict[str, str]:
 
 
 class Sliding:
-    """No more than `limit` calls in any `period` seconds."""
+    """At most `limit` calls in any `period` seconds."""
 
     def __init__(self, limit: int, period: float) -> None:
         self.limit, self.period = limit, period
@@ -42,7 +42,7 @@ class Sliding:
 
 
 class Fixed:
-    """Windows one after the other."""
+    """Successive windows."""
 
     def __init__(self, limit: int, period: float, spent: int = 0) -> None:
         self.limit, self.period = limit, period
@@ -67,8 +67,8 @@ def drive(
     policies: dict[int, Policy] | None = None,
     later: float = 0.0,
 ) -> tuple[Counter[tuple[int, int]], list[float]]:
-    """Calls by client and status, from demand without end; and what calls of priority waited for. Each client begins
-    `later` seconds after the one before."""
+    """Calls by client and status under unlimited demand, and the waits of calls with priority. Each client starts
+    `later` seconds after the previous one."""
     dice, seen, waits = random.Random(3), Counter[tuple[int, int]](), list[float]()
 
     async def client(number: int) -> None:
@@ -119,7 +119,7 @@ def test_a_sliding_window_is_recognised_and_used(clients: int) -> None:
     assert refused(seen) <= 0.003 * passed(seen)
 
 
-def test_answers_later_than_a_window_lasts_do_not_stop_the_budget_from_being_used() -> None:
+def test_responses_slower_than_a_window_still_allow_full_use_of_the_budget() -> None:
     seen, _ = drive(Fixed(50, 1.0), 60.0, tasks=128, back=(0.01, 1.0))
     assert passed(seen) >= 0.9 * 60 * 50
     assert refused(seen) <= 0.003 * passed(seen)
@@ -133,7 +133,7 @@ def test_eight_clients_share_windows_of_fifty_calls() -> None:
     assert min(each) >= 0.6 * sum(each) / 8
 
 
-def test_a_crowd_leaves_something_for_whoever_joins() -> None:
+def test_many_clients_leave_room_for_a_newcomer() -> None:
     seen, _ = drive(Fixed(3000, 600.0), 1800.0, 8, tasks=2, later=37.0)
     assert refused(seen) == 0
     assert passed(seen) >= 0.99 * 3 * 3000
@@ -147,7 +147,7 @@ def test_two_clients_share_windows_of_fifty_calls_evenly() -> None:
     assert refused(seen) <= 0.005 * passed(seen)
 
 
-def test_resets_rounded_to_nearest_do_not_make_a_lone_client_give_up_windows() -> None:
+def test_resets_rounded_to_nearest_cost_a_lone_client_no_window() -> None:
     class Nearest(Fixed):
         def __call__(self, now: float) -> Answer:
             status, headers = super().__call__(now)
@@ -161,7 +161,7 @@ def test_resets_rounded_to_nearest_do_not_make_a_lone_client_give_up_windows() -
     assert refused(seen) <= 3
 
 
-def test_headers_missing_on_a_tenth_of_the_answers_cost_a_lone_client_nothing() -> None:
+def test_headers_missing_from_a_tenth_of_responses_cost_a_lone_client_nothing() -> None:
     dice = random.Random(5)
 
     class Forgetful(Fixed):
@@ -174,7 +174,7 @@ def test_headers_missing_on_a_tenth_of_the_answers_cost_a_lone_client_nothing() 
     assert refused(seen) <= 2
 
 
-def test_live_calls_go_ahead_of_bulk_in_another_process() -> None:
+def test_calls_with_priority_precede_bulk_calls_of_another_process() -> None:
     seen, waits = drive(Fixed(3000, 600.0), 1500.0, 2, tasks=16, policies={1: Policy(priority=10)})
     assert sorted(waits)[int(len(waits) * 0.99)] <= 1.0
     assert passed(seen) >= 0.99 * 2 * 3000
@@ -183,7 +183,7 @@ def test_live_calls_go_ahead_of_bulk_in_another_process() -> None:
 
 @pytest.mark.parametrize("left", [900, 2600])
 @pytest.mark.parametrize("calls", [10, 50, 200])
-def test_a_short_job_in_the_middle_of_a_window_takes_as_long_as_without_a_budget(calls: int, left: int) -> None:
+def test_a_short_job_in_mid_window_takes_as_long_as_without_a_budget(calls: int, left: int) -> None:
     async def job(server: Callable[[float], Answer]) -> float:
         limiter, loop = Limiter(), asyncio.get_running_loop()
 
@@ -213,14 +213,14 @@ def test_an_even_rate_is_corrected_by_what_is_left_over() -> None:
     assert control.gap >= faster
 
 
-def test_an_even_rate_that_is_refused_again_and_again_gives_way_to_windows() -> None:
+def test_an_even_rate_refused_repeatedly_gives_way_to_windows() -> None:
     control = RateControl()
     control.active, control.gap = True, 1 / 50
     assert [control.refused(n / 10) for n in range(20)].count(True) == 16
     assert not control.active
 
 
-def test_few_calls_say_too_little_to_change_over() -> None:
+def test_few_calls_are_too_little_evidence_to_switch() -> None:
     control = RateControl()
     for window in range(20):
         control.sent(True)

@@ -1,4 +1,4 @@
-"""Reading the budget headers: any case, and nonsense never hurts."""
+"""Reading budget headers: in any case, and without harm from invalid values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mittwald_async.runtime.ratelimit.headers import EXEMPT
 from mittwald_async.runtime.ratelimit.policy import RateLimitStatus
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
-"""Headers that are easily read wrong: `told` is limit, remaining and reset; `pause` what a 429 asks for."""
+"""Headers that are easily misread: `told` is limit, remaining and reset; `pause` is the wait that a 429 asks for."""
 
 
 def saved(path: Path) -> dict[str, Any]:
@@ -39,19 +39,19 @@ def saved(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title, str])
-def test_any_spelling_is_read(case: Callable[[str], str]) -> None:
+def test_header_names_of_any_case_are_read(case: Callable[[str], str]) -> None:
     plain = {case("X-RateLimit-Limit"): "3000", case("X-RateLimit-Remaining"): "2999", case("X-RateLimit-Reset"): "600"}
     assert HeaderReader(X_RATELIMIT).read(plain) == RateLimit(3000, 2999, 600.0)
     assert HeaderReader(X_RATELIMIT).read(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
 
 
-def test_nothing_said_is_none() -> None:
+def test_missing_headers_yield_none() -> None:
     assert HeaderReader(X_RATELIMIT).read({}) is None
     assert HeaderReader(X_RATELIMIT).read({"Content-Type": "application/json"}) is None
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes", " true ", "1"])
-def test_exempt_routes_say_so(text: str) -> None:
+def test_exempt_routes_are_recognised(text: str) -> None:
     assert HeaderReader(X_RATELIMIT).read({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
 
 
@@ -63,36 +63,36 @@ def test_exempt_no_is_not_exempt() -> None:
 @pytest.mark.parametrize(
     "bad", ["-1", "", "many", "1e3", "٣", "1_000", "0x10", "99999999999", "12.5", "3000, 3000", "+5"]
 )
-def test_counts_that_are_no_counts_are_left_out(bad: str) -> None:
+def test_invalid_counts_are_ignored(bad: str) -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(
         None, 7
     )
 
 
 @pytest.mark.parametrize("bad", ["-1", "", "soon", "nan", "inf", "1e9", "1760000000", "86401", "9" * 40, "1.2.3"])
-def test_resets_that_make_no_sense_are_left_out(bad: str) -> None:
+def test_invalid_resets_are_ignored(bad: str) -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(
         None, 7
     )
 
 
-def test_fractions_and_blanks_are_read() -> None:
+def test_fractions_and_spaces_are_accepted() -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(
         30, None, 1.5
     )
 
 
-def test_more_remaining_than_the_limit_is_the_limit() -> None:
+def test_a_remainder_above_the_limit_is_cut_to_the_limit() -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(
         10, 10
     )
 
 
-def test_a_limit_of_nothing_is_not_believed() -> None:
+def test_a_limit_of_zero_is_ignored() -> None:
     assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
 
 
-def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_header_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for _ in range(3):
@@ -102,7 +102,7 @@ def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("mapping", [dict[str, str], CIMultiDict[str]])
-def test_what_is_easily_read_wrong_is_read_right(case: Path, mapping: Callable[[Any], Mapping[str, str]]) -> None:
+def test_easily_misread_headers_are_read_correctly(case: Path, mapping: Callable[[Any], Mapping[str, str]]) -> None:
     found = saved(case)
     told = found["told"]
     expected = EXEMPT if told == "exempt" else told and RateLimit(*told)
@@ -110,9 +110,7 @@ def test_what_is_easily_read_wrong_is_read_right(case: Path, mapping: Callable[[
     assert retry_after(mapping(found["headers"]), datetime(2026, 12, 1, tzinfo=UTC)) == found["pause"]
 
 
-def test_however_much_nonsense_comes_each_header_is_complained_of_once(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_header_is_reported_only_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for path in CORPUS * 2:
@@ -127,7 +125,7 @@ _NAME = st.sampled_from(
 
 
 def with_corpus(test: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], None]:
-    """The saved headers first, then whatever hypothesis makes up."""
+    """The saved headers first, then those generated by hypothesis."""
     for path in CORPUS:
         test = example(headers=saved(path)["headers"])(test)
     return test
@@ -136,7 +134,7 @@ def with_corpus(test: Callable[[dict[str, str]], None]) -> Callable[[dict[str, s
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(headers=st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
 @with_corpus
-def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
+def test_any_header_is_read_without_harm(headers: dict[str, str]) -> None:
     told, pause = HeaderReader(X_RATELIMIT).read(headers), retry_after(headers)
     assert pause is None or 0 < pause <= 31 * room.MOST_SECONDS
     if told is not None:
@@ -145,7 +143,7 @@ def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
         assert told.reset is None or 0 <= told.reset <= room.MOST_SECONDS
 
 
-def test_a_reset_as_a_timestamp_counts_from_the_servers_own_clock() -> None:
+def test_a_timestamp_reset_counts_from_the_servers_clock() -> None:
     told = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1760000030"}
     date = {"Date": "Thu, 09 Oct 2025 08:53:20 GMT"}  # 1,760,000,000
     assert HeaderReader(X_RATELIMIT_EPOCH).read(told | date, lambda: 0.0) == RateLimit(60, 7, 30.0)
@@ -155,7 +153,7 @@ def test_a_reset_as_a_timestamp_counts_from_the_servers_own_clock() -> None:
 
 
 @pytest.mark.parametrize("bad", ["soon", "", "-5", "1e9", "٣"])
-def test_a_timestamp_that_is_none_is_left_out(bad: str) -> None:
+def test_an_invalid_timestamp_is_ignored(bad: str) -> None:
     assert HeaderReader(X_RATELIMIT_EPOCH).read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(
         None, 7
     )
@@ -170,7 +168,7 @@ def test_the_older_draft_has_three_fields() -> None:
     )
 
 
-def test_only_the_form_that_is_expected_is_trusted() -> None:
+def test_only_the_expected_form_is_trusted() -> None:
     x, older = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}, {"RateLimit-Limit": "5"}
     structured = {"RateLimit": '"a";r=0;t=5'}
     assert HeaderReader(RATELIMIT).read(x | structured) is None
@@ -192,7 +190,7 @@ def test_only_the_form_that_is_expected_is_trusted() -> None:
         ('"a";r=5;t=9', '"a";q=' + "9" * 15, RateLimit(None, 5, 9.0)),
     ],
 )
-def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit) -> None:
+def test_the_current_draft_is_read(state: str, policy: str, expected: RateLimit) -> None:
     told = {"ratelimit": state} | ({"RATELIMIT-POLICY": policy} if policy else {})
     assert HeaderReader(IETF).read(told) == HeaderReader(IETF).read(CIMultiDict(told)) == expected
 
@@ -213,11 +211,11 @@ def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit
         '"a";r=5;t=' + "9" * 16,
     ],
 )
-def test_what_is_malformed_is_ignored(bad: str) -> None:
+def test_malformed_fields_are_ignored(bad: str) -> None:
     assert HeaderReader(IETF).read({"RateLimit": bad}) is None
 
 
-def test_a_malformed_policy_takes_nothing_from_the_state() -> None:
+def test_a_malformed_policy_does_not_affect_the_state() -> None:
     assert HeaderReader(IETF).read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
 
 
@@ -236,7 +234,7 @@ def test_a_malformed_policy_takes_nothing_from_the_state() -> None:
         ('"a";R=1;r=3;t=5', "", RateLimit(None, 3, 5.0)),
     ],
 )
-def test_of_several_budgets_the_one_with_the_fewest_requests_left_counts(
+def test_of_several_budgets_the_one_with_the_fewest_remaining_requests_counts(
     state: str, policy: str, expected: RateLimit
 ) -> None:
     assert HeaderReader(IETF).read({"RateLimit": state, "RateLimit-Policy": policy}) == expected
@@ -259,7 +257,7 @@ def test_of_several_budgets_the_one_with_the_fewest_requests_left_counts(
         "limit=100, remaining=50, reset=30",
     ],
 )
-def test_no_part_of_a_malformed_field_is_believed(bad: str) -> None:
+def test_a_malformed_field_is_ignored_as_a_whole(bad: str) -> None:
     assert HeaderReader(IETF).read({"RateLimit": bad}) is None
 
 
@@ -282,14 +280,14 @@ X_NAMES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
         ([("x", "x", "x"), ("x", "x", "x")], None),
     ],
 )
-def test_of_two_budgets_on_a_line_each_the_one_with_fewer_left_counts(
+def test_of_budgets_on_separate_lines_the_one_with_fewer_remaining_counts(
     lines: list[tuple[str, str, str]], expected: RateLimit | None
 ) -> None:
     told = CIMultiDict((name, value) for line in lines for name, value in zip(X_NAMES, line, strict=True))
     assert HeaderReader(X_RATELIMIT).read(told) == expected
 
 
-def test_lines_that_do_not_belong_together_are_ignored() -> None:
+def test_mismatching_lines_are_ignored() -> None:
     told = CIMultiDict[str]([("X-RateLimit-Limit", "3000"), ("X-RateLimit-Remaining", "3"), ("X-RateLimit-Reset", "9")])
     told.add("X-RateLimit-Remaining", "2900")
     assert HeaderReader(X_RATELIMIT).read(told) is None
@@ -303,7 +301,7 @@ def test_timestamps_on_several_lines_count_from_the_servers_clock() -> None:
     assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 0.0) == RateLimit(60, 60, 30.0)
 
 
-def test_a_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
@@ -317,12 +315,12 @@ def test_a_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     "date", ["", "Thu", "Thu, 99 Oct 99999 08:53:20 GMT", " 0 ", "Thu, 09 Oct 2025 08:53:20 +99999999"]
 )
-def test_without_a_usable_date_this_machines_clock_counts(date: str) -> None:
+def test_without_a_usable_date_the_local_clock_counts(date: str) -> None:
     told = {X_NAMES[2]: "1760000030", "Date": date}
     assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1_760_000_000.0) == RateLimit(None, None, 30.0)
 
 
-def test_seconds_where_a_timestamp_is_expected_end_no_window() -> None:
+def test_seconds_in_place_of_a_timestamp_do_not_end_the_window() -> None:
     told = {X_NAMES[1]: "5", X_NAMES[2]: "30"}
     assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1_760_000_000.0) == RateLimit(None, 5, None)
 
@@ -358,9 +356,7 @@ _PIECES = st.lists(
 
 @settings(deadline=None)
 @given(states=st.lists(_PIECES, max_size=3), policies=st.lists(_PIECES, max_size=3), date=st.text(max_size=20))
-def test_whatever_structured_lines_say_is_a_budget_or_nothing(
-    states: list[str], policies: list[str], date: str
-) -> None:
+def test_any_structured_lines_yield_a_budget_or_nothing(states: list[str], policies: list[str], date: str) -> None:
     lines = [("RateLimit", one) for one in states] + [("RateLimit-Policy", one) for one in policies]
     told = HeaderReader(IETF).read(CIMultiDict(lines))
     if told is not None:
@@ -372,19 +368,19 @@ def test_whatever_structured_lines_say_is_a_budget_or_nothing(
     assert epoch is None or epoch.reset is None or 0 <= epoch.reset <= room.MOST_SECONDS
 
 
-def test_headers_without_a_name_are_refused() -> None:
+def test_header_settings_without_a_name_are_refused() -> None:
     with pytest.raises(ValueError, match="needs a name"):
         BudgetHeaders(limit="")
 
 
 @settings(deadline=None)
 @given(state=st.text(max_size=40), policy=st.text(max_size=40))
-def test_whatever_stands_in_a_structured_field_does_no_harm(state: str, policy: str) -> None:
+def test_any_structured_field_is_read_without_harm(state: str, policy: str) -> None:
     told = HeaderReader(IETF).read({"RateLimit": state, "RateLimit-Policy": policy})
     assert told is None or told.remaining is not None
 
 
-def test_where_the_api_states_no_budget_nothing_is_read() -> None:
+def test_nothing_is_read_for_an_api_without_a_budget() -> None:
     told = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "RateLimit": '"a";r=0;t=5'}
     assert HeaderReader(None).read(CIMultiDict(told)) is None
 
@@ -398,7 +394,7 @@ def test_plain_numbers_of_any_usual_length_are_read(limit: str, remaining: str, 
     assert HeaderReader(X_RATELIMIT).read(headers) == RateLimit(int(limit), int(remaining), float(reset))
 
 
-def test_a_timestamp_with_two_points_is_no_timestamp() -> None:
+def test_a_timestamp_with_two_points_is_invalid() -> None:
     reader = HeaderReader(X_RATELIMIT_EPOCH)
     headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "5", "X-RateLimit-Reset": "1700000060.5"}
     found = reader.read(headers, lambda: 1_700_000_000.0)
@@ -419,7 +415,7 @@ def test_a_timestamp_with_two_points_is_no_timestamp() -> None:
         ({"throttled": 2}, "2 refused"),
     ],
 )
-def test_a_budget_in_words_names_what_there_is(changes: dict[str, Any], words: str) -> None:
+def test_a_budget_prints_its_known_values(changes: dict[str, Any], words: str) -> None:
     plain: dict[str, Any] = {
         "limit": 3000,
         "remaining": 2940,

@@ -1,4 +1,4 @@
-"""The last calls of a job that fits exactly into what is left, beside demand that goes on."""
+"""The last calls of a job that exactly fits the remainder, beside continuing demand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUND_TRIP = 0.04
 
 
 def took(server: Callable[[float], Answer], calls: int, tasks: int) -> float:
-    """Seconds that a job of so many calls takes, so many tasks at a time."""
+    """Seconds for a job of so many calls with so many tasks."""
 
     async def job() -> float:
         limiter, loop, left = Limiter(), asyncio.get_running_loop(), [calls]
@@ -39,16 +39,16 @@ def took(server: Callable[[float], Answer], calls: int, tasks: int) -> float:
 
 
 @pytest.mark.parametrize("tasks", [12, 64])
-def test_a_job_that_takes_the_whole_window_does_not_wait_for_its_end(tasks: int) -> None:
-    # Its first call goes alone, and its last ones wait until those before them are answered.
+def test_a_job_that_uses_the_whole_window_does_not_wait_for_its_end(tasks: int) -> None:
+    # Its first call goes alone, and its last calls wait for the responses of those before them.
     assert took(Fixed(600, 60.0), 600, tasks) <= took(lambda _: (200, {}), 600, tasks) + 2.1 * ROUND_TRIP
 
 
-def test_all_calls_of_a_job_at_once_take_no_longer_than_the_window_needs() -> None:
+def test_all_calls_of_a_job_at_once_take_no_longer_than_needed() -> None:
     assert took(Fixed(600, 60.0), 600, 600) <= 5 * ROUND_TRIP
 
 
-def test_a_job_of_exactly_three_windows_ends_soon_after_the_third_has_begun() -> None:
+def test_a_job_of_exactly_three_windows_ends_soon_after_the_third_begins() -> None:
     assert 120 < took(Fixed(600, 60.0), 1800, 64) < 121.5
 
 
@@ -57,7 +57,7 @@ def test_a_job_of_few_tasks_shows_its_end_only_after_some_of_its_last_calls() ->
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 8, 16])
-def test_demand_that_goes_on_leaves_something_to_whoever_joins(tasks: int) -> None:
+def test_continuing_demand_leaves_room_for_a_newcomer(tasks: int) -> None:
     seen, _ = drive(Fixed(600, 60.0), 120.0, 2, tasks, later=45.0)
     assert seen[1, 200] >= 100
     assert seen[1, 429] == 0

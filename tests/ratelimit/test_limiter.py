@@ -19,7 +19,7 @@ def now() -> float:
 
 
 async def opened(remaining: int = 50, reset: int = 10) -> Limiter:
-    """A limiter whose window is known and which believes to be alone."""
+    """A limiter that knows its window and assumes to be the only client."""
     limiter = Limiter(random=lambda: 0.0)
     for n in range(65):
         await call(limiter, told=headers(remaining + 64 - n, reset, remaining + 65))
@@ -33,7 +33,7 @@ def take(limiter: Limiter, count: int) -> list[Slot]:
 
 
 @virtual
-async def test_first_call_alone_then_all_in_the_order_of_asking() -> None:
+async def test_the_first_call_goes_alone_then_all_in_order_of_arrival() -> None:
     limiter, went = Limiter(), list[int]()
 
     async def caller(number: int) -> None:
@@ -53,10 +53,10 @@ async def test_first_call_alone_then_all_in_the_order_of_asking() -> None:
 
 
 @virtual
-async def test_a_used_up_window_waits_for_the_next_and_one_call_opens_it() -> None:
+async def test_an_exhausted_window_waits_for_the_next_which_one_call_opens() -> None:
     limiter = await opened(remaining=5)
     slots = take(limiter, 10)
-    assert len(slots) == 3  # Two are spread over what is left of the window.
+    assert len(slots) == 3  # Two are spread over the rest of the window.
     for n, slot in enumerate(slots):
         slot.answered(200, headers(4 - n, limit=70))
         slot.release()
@@ -99,7 +99,7 @@ async def test_higher_priority_goes_first() -> None:
 
 
 @virtual
-async def test_whoever_keeps_a_reserve_does_not_block_those_who_do_not() -> None:
+async def test_calls_that_keep_a_reserve_do_not_block_those_that_do_not() -> None:
     limiter = await opened(remaining=50)
     gentle = asyncio.create_task(limiter.acquire("r", Policy(reserve=0.9)))
     await asyncio.sleep(0)
@@ -111,7 +111,7 @@ async def test_whoever_keeps_a_reserve_does_not_block_those_who_do_not() -> None
 
 
 @virtual
-async def test_a_cancelled_waiter_gives_its_place_back() -> None:
+async def test_a_cancelled_waiter_gives_up_its_place() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
     tasks = [asyncio.create_task(limiter.acquire("r")) for _ in range(200)]
@@ -127,12 +127,12 @@ async def test_a_cancelled_waiter_gives_its_place_back() -> None:
 
 
 @virtual
-async def test_cancelled_between_its_turn_and_running_on_it_passes_the_turn_on() -> None:
+async def test_a_waiter_cancelled_after_its_turn_was_granted_passes_it_on() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
     second, third = (asyncio.create_task(limiter.acquire("r", Policy(max_concurrency=1))) for _ in range(2))
     await asyncio.sleep(0)
-    first.answered(200, {})  # The second one's turn has come, but it has not run yet.
+    first.answered(200, {})  # The second one's turn was granted, but its task has not run yet.
     assert limiter.status.in_flight == 1
     second.cancel()
     slot = await third
@@ -143,7 +143,7 @@ async def test_cancelled_between_its_turn_and_running_on_it_passes_the_turn_on()
 
 
 @virtual
-async def test_release_is_idempotent_and_answers_count_once() -> None:
+async def test_release_is_idempotent_and_responses_count_once() -> None:
     limiter = await opened()
     slot = await limiter.acquire("r")
     slot.answered(200, headers(49))
@@ -157,7 +157,7 @@ async def test_release_is_idempotent_and_answers_count_once() -> None:
 
 
 @virtual
-async def test_a_429_stops_everybody_then_one_probe_then_all() -> None:
+async def test_a_429_stops_all_calls_then_one_probe_then_all() -> None:
     limiter, went = await opened(), list[float]()
     await call(limiter, 429)
     answers = iter([429, 200, 200, 200])
@@ -176,7 +176,7 @@ async def test_a_429_stops_everybody_then_one_probe_then_all() -> None:
 
 
 @virtual
-async def test_max_wait_raises_at_once_when_the_wait_is_known() -> None:
+async def test_max_wait_raises_immediately_when_the_wait_is_known() -> None:
     limiter = await opened(remaining=2, reset=10)  # These two go in the middle and at the end of the window.
     with pytest.raises(RateLimitError, match="used up") as caught:
         await limiter.acquire("r", Policy(max_wait=4))
@@ -187,7 +187,7 @@ async def test_max_wait_raises_at_once_when_the_wait_is_known() -> None:
 
 
 @virtual
-async def test_max_wait_raises_at_once_when_a_429_makes_the_wait_too_long() -> None:
+async def test_max_wait_raises_immediately_when_a_429_makes_the_wait_too_long() -> None:
     limiter = Limiter(random=lambda: 0.0)
     first = await limiter.acquire("r")
     hasty = [asyncio.create_task(limiter.acquire("r", max_wait=wait)) for wait in (0.5, 3.0)]
@@ -202,7 +202,7 @@ async def test_max_wait_raises_at_once_when_a_429_makes_the_wait_too_long() -> N
 
 
 @virtual
-async def test_max_wait_raises_in_time_when_nobody_could_tell() -> None:
+async def test_max_wait_raises_in_time_when_the_wait_is_unknown() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
     with pytest.raises(RateLimitError) as caught:
@@ -213,7 +213,7 @@ async def test_max_wait_raises_in_time_when_nobody_could_tell() -> None:
 
 
 @virtual
-async def test_observers_learn_why_and_how_long() -> None:
+async def test_observers_receive_the_reason_and_the_duration() -> None:
     limiter, seen = Limiter(random=lambda: 0.0), list[RateLimitWait]()
     first = await limiter.acquire("r")
     tasks = [asyncio.create_task(limiter.acquire("r", on_wait=seen.append))]
@@ -229,7 +229,7 @@ async def test_observers_learn_why_and_how_long() -> None:
 
 
 @virtual
-async def test_an_observer_that_fails_leaves_nothing_behind() -> None:
+async def test_a_failing_observer_leaves_nothing_behind() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
 
@@ -243,7 +243,7 @@ async def test_an_observer_that_fails_leaves_nothing_behind() -> None:
 
 
 @virtual
-async def test_reasons_of_ceilings_pace_and_windows() -> None:
+async def test_reasons_for_ceilings_pace_and_windows() -> None:
     limiter, seen = await opened(remaining=52), list[RateLimitWait]()
     policies = [Policy(max_concurrency=1), Policy(max_rate=(1, 60)), Policy(pace="smooth"), Policy(reserve=1.0)]
     held = await limiter.acquire("r", policies[0])
@@ -260,7 +260,7 @@ async def test_reasons_of_ceilings_pace_and_windows() -> None:
 
 
 @virtual
-async def test_max_concurrency_is_kept() -> None:
+async def test_max_concurrency_is_respected() -> None:
     limiter, most = Limiter(), 0
     await call(limiter)
     policy = Policy(max_concurrency=3)
@@ -279,7 +279,7 @@ async def test_max_concurrency_is_kept() -> None:
 
 
 @virtual
-async def test_max_rate_is_an_even_ceiling_without_a_burst_at_the_start() -> None:
+async def test_max_rate_is_an_even_ceiling_without_an_initial_burst() -> None:
     limiter, went = Limiter(), list[float]()
     await call(limiter)
     policy = Policy(max_rate=(10, 1))
@@ -306,7 +306,7 @@ async def test_smooth_takes_the_whole_window() -> None:
 
 
 @virtual
-async def test_a_route_with_a_budget_of_its_own_blocks_nobody_else() -> None:
+async def test_a_route_with_its_own_budget_blocks_no_other() -> None:
     limiter = await opened(remaining=50)
     await call(limiter, told=headers(1, 600, 5), route="login")
     held = [limiter.try_acquire("login") for _ in range(3)]
@@ -316,7 +316,7 @@ async def test_a_route_with_a_budget_of_its_own_blocks_nobody_else() -> None:
 
 
 @virtual
-async def test_exempt_routes_wait_for_nothing() -> None:
+async def test_exempt_routes_do_not_wait() -> None:
     limiter = await opened(remaining=2)
     waiting = [asyncio.create_task(limiter.acquire("ping")) for _ in range(3)]
     await asyncio.sleep(0)
@@ -332,7 +332,7 @@ async def test_exempt_routes_wait_for_nothing() -> None:
 
 
 async def _answer_exempt(waiting: list[asyncio.Task[Slot]]) -> float:
-    """The first one's answer shows that the route is exempt; that lets the others go."""
+    """The first response shows that the route is exempt, which releases the others."""
     first = await waiting[0]
     first.answered(200, {"x-ratelimit-exempt": "yes"})
     first.release()
@@ -344,7 +344,7 @@ async def _answer_exempt(waiting: list[asyncio.Task[Slot]]) -> float:
 
 
 @virtual
-async def test_a_first_call_that_hangs_does_not_stop_the_world() -> None:
+async def test_a_hanging_first_call_does_not_block_all_others() -> None:
     limiter = Limiter()
     hanging = await limiter.acquire("r")
     slot = await limiter.acquire("r")
@@ -356,10 +356,10 @@ async def test_a_first_call_that_hangs_does_not_stop_the_world() -> None:
 
 
 @virtual
-async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_for_it() -> None:
+async def test_time_allowed_for_the_first_call_does_not_count_as_a_known_wait() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
-    # Each one that comes looks at the queue anew; that the first answer may take five seconds is no reason to give up.
+    # Each new waiter reconsiders the queue; that the first response may take five seconds is no reason to give up.
     tasks = [asyncio.create_task(limiter.acquire("r", Policy(max_wait=2))) for _ in range(3)]
     await asyncio.sleep(0.1)
     first.answered(200, {})
@@ -368,7 +368,7 @@ async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_f
 
 
 @virtual
-async def test_a_reserve_that_is_reached_is_certain_even_for_a_newcomer() -> None:
+async def test_an_exhausted_reserve_is_a_known_wait_even_for_a_newcomer() -> None:
     limiter = Limiter()
     await call(limiter, told=headers(50, 600))
     take(limiter, 3)
@@ -378,7 +378,7 @@ async def test_a_reserve_that_is_reached_is_certain_even_for_a_newcomer() -> Non
 
 
 @virtual
-async def test_a_newcomers_few_calls_under_way_are_not_held_against_those_who_wait() -> None:
+async def test_a_newcomers_limit_on_calls_in_flight_is_not_a_known_wait() -> None:
     limiter = Limiter()
     await call(limiter, told=headers(99))
     held = take(limiter, 67)
@@ -393,7 +393,7 @@ async def test_a_newcomers_few_calls_under_way_are_not_held_against_those_who_wa
 
 
 @virtual
-async def test_a_wait_that_is_just_short_enough_is_waited() -> None:
+async def test_a_wait_just_below_max_wait_is_waited_for() -> None:
     limiter = await opened(remaining=20, reset=10)
     smooth = Policy(pace="smooth")
     (await limiter.acquire("r", smooth)).release(sent=False)
@@ -405,9 +405,9 @@ async def test_a_wait_that_is_just_short_enough_is_waited() -> None:
 
 
 @virtual
-async def test_whoever_waits_for_the_next_window_is_told_which_one_it_will_be() -> None:
+async def test_a_call_that_waits_for_a_window_is_told_which_one() -> None:
     limiter, seen = await opened(remaining=50, reset=10), list[RateLimitWait]()
-    policy = Policy(reserve=1.0)  # Nothing of this window.
+    policy = Policy(reserve=1.0)  # None in this window.
     tasks = [asyncio.create_task(limiter.acquire("r", policy, on_wait=seen.append)) for _ in range(231)]
     await asyncio.sleep(0)
     waits = [wait.expected or 0 for wait in seen]
@@ -420,7 +420,7 @@ async def test_whoever_waits_for_the_next_window_is_told_which_one_it_will_be() 
 
 
 @virtual
-async def test_each_may_have_a_patience_of_its_own_without_a_queue_of_its_own() -> None:
+async def test_each_call_may_have_its_own_max_wait_in_one_queue() -> None:
     limiter, went = Limiter(), list[int]()
     first = await limiter.acquire("r")
 
@@ -442,7 +442,7 @@ async def test_each_may_have_a_patience_of_its_own_without_a_queue_of_its_own() 
 
 
 @virtual
-async def test_a_429_that_says_how_long_stops_everybody_so_long() -> None:
+async def test_a_429_with_retry_after_stops_all_calls_for_that_time() -> None:
     limiter = await opened()
     slot = await limiter.acquire("r")
     assert limiter.status.paused == 0
@@ -455,9 +455,9 @@ async def test_a_429_that_says_how_long_stops_everybody_so_long() -> None:
 
 
 @virtual
-async def test_the_reserve_is_kept_in_both_paces() -> None:
+async def test_the_reserve_is_kept_at_both_paces() -> None:
     for pace in ("burst", "smooth"):
-        limiter = await opened(remaining=35)  # Of a hundred, ninety as of now.
+        limiter = await opened(remaining=35)  # Ninety of a hundred are available now.
         policy = Policy(reserve=0.2, pace="smooth" if pace == "smooth" else "burst")
         begin, went = now(), 0
         left = 35
@@ -474,7 +474,7 @@ async def test_the_reserve_is_kept_in_both_paces() -> None:
 
 
 @virtual
-async def test_a_rate_and_a_concurrency_hold_together() -> None:
+async def test_a_rate_and_a_concurrency_limit_apply_together() -> None:
     limiter, most, went = Limiter(), 0, list[float]()
     await call(limiter)
     policy = Policy(max_rate=(10, 1), max_concurrency=2)
@@ -495,7 +495,7 @@ async def test_a_rate_and_a_concurrency_hold_together() -> None:
 
 
 @virtual
-async def test_without_headers_nothing_ever_waits_after_the_first_answer() -> None:
+async def test_without_headers_nothing_waits_after_the_first_response() -> None:
     limiter = Limiter()
     await call(limiter)
     slots = take(limiter, 1000)
@@ -508,7 +508,7 @@ async def test_without_headers_nothing_ever_waits_after_the_first_answer() -> No
 
 
 @virtual
-async def test_a_limit_of_one_lets_one_call_through_per_window() -> None:
+async def test_a_limit_of_one_allows_one_call_per_window() -> None:
     limiter, went = Limiter(), list[float]()
     end = 0.0
     for _ in range(4):
@@ -522,7 +522,7 @@ async def test_a_limit_of_one_lets_one_call_through_per_window() -> None:
 
 
 @virtual
-async def test_a_limit_of_nothing_stops_nobody() -> None:
+async def test_a_limit_of_zero_stops_no_call() -> None:
     limiter = Limiter()
     for _ in range(5):
         await call(limiter, told=headers(0, 600, 0))

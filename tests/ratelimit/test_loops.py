@@ -1,4 +1,4 @@
-"""One limiter for all clients of a token on a loop, and none that outlives its loop."""
+"""One limiter for all clients of a token on a loop, which never outlives its loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..support.limited_calls import call, headers
 
 
 @virtual
-async def test_clients_of_one_token_share_one_limiter_as_long_as_somebody_holds_it() -> None:
+async def test_clients_of_one_token_share_a_limiter_while_one_of_them_holds_it() -> None:
     one, two = Limiters.shared(("origin", "me")), Limiters.shared(("origin", "me"))
     assert one is two
     assert Limiters.shared(("origin", "you")) is not one
@@ -39,7 +39,7 @@ def test_another_loop_gets_another_limiter_and_a_closed_loop_is_forgotten() -> N
     assert limiter.in_flight == 1
 
 
-def test_two_loops_at_a_time_are_refused() -> None:
+def test_use_by_two_loops_at_once_is_refused() -> None:
     limiter = Limiter()
     with asyncio.Runner() as one, asyncio.Runner() as two:
         one.run(call(limiter))
@@ -60,7 +60,7 @@ def test_a_loop_that_ends_leaves_nothing_behind() -> None:
     assert limiter.busy == set()
 
 
-def test_two_loops_in_two_threads_have_a_budget_each() -> None:
+def test_two_loops_in_two_threads_each_have_a_budget() -> None:
     async def use(number: int) -> tuple[int, int | None]:
         limiter = Limiters.shared(("origin", "me"))
         await call(limiter, told=headers(number))

@@ -1,4 +1,4 @@
-"""Whoever waits while routes are sorted anew, and gives up in that very moment, takes nobody else's place along."""
+"""A waiter that is cancelled while routes are reassigned to budgets takes no other waiter's place with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def answer(slot: Slot, limit: int, remaining: int) -> None:
 
 
 @virtual
-async def test_a_waiter_cancelled_while_routes_are_sorted_anew_loses_nobody_elses_place() -> None:
+async def test_a_waiter_cancelled_during_reassignment_loses_no_other_waiters_place() -> None:
     limiter = Limiter(random=lambda: 0.0)
     for _ in range(2):
         answer(await limiter.acquire("a"), 100, 99)
@@ -39,7 +39,7 @@ async def test_a_waiter_cancelled_while_routes_are_sorted_anew_loses_nobody_else
     await asyncio.sleep(1)
     assert limiter.status.waiting == 3
 
-    waiting[0].cancel()  # It hears of it only after the answer that follows.
+    waiting[0].cancel()  # It is notified only after the next response.
     answer(other, 7, 5)
     await asyncio.sleep(1)
     assert limiter.status.waiting == 2
@@ -52,7 +52,7 @@ async def test_a_waiter_cancelled_while_routes_are_sorted_anew_loses_nobody_else
 
 
 class Scattered:
-    """A server with a budget per kind of route, which it sorts anew now and then."""
+    """A server with a budget per kind of route, which it reassigns now and then."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
@@ -78,7 +78,7 @@ class Scattered:
 async def called(
     limiter: Limiter, server: Scattered, dice: random.Random, everybody: Sequence[asyncio.Task[None]]
 ) -> None:
-    """A call. Just before its answer some of the others are cancelled; they hear of it after the answer."""
+    """One call. Just before its response some of the others are cancelled, and are notified after the response."""
     route, loop = dice.choice("abcd"), asyncio.get_running_loop()
     policy = Policy(
         priority=dice.choice((0, 0, 5)),
@@ -99,7 +99,7 @@ async def called(
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_storms_of_cancellations_while_routes_move_leave_nothing_behind_and_stop_nobody(seed: int) -> None:
+def test_storms_of_cancellations_during_reassignment_leave_nothing_and_stop_no_call(seed: int) -> None:
     async def storm() -> None:
         dice = random.Random(seed)
         limiter, server = Limiter(random=dice.random), Scattered(dice)

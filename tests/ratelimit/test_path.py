@@ -1,4 +1,4 @@
-"""How much Python a warm, uncontended call runs through in this room."""
+"""How much Python a warm, uncontended call executes in the limiter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROOM = str(Path(ratelimit.__file__).parent)
 
 
 def traced(run: Callable[[], object]) -> list[tuple[str, str]]:
-    """Files and functions of this room that a call enters."""
+    """Files and functions of the limiter that a call enters."""
     entered: list[tuple[str, str]] = []
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -38,7 +38,7 @@ def traced(run: Callable[[], object]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("answers", "limit"), [(80, 200), (2, 3000), (2, 9_000_000)])
 def test_a_warm_call_takes_six_calls_in_three_files(answers: int, limit: int) -> None:
-    """Warm is who knows to be alone, or has seen two answers of a budget of which plenty is left."""
+    """Warm means that the client knows to be alone, or has seen two responses of a budget with a large remainder."""
 
     async def main() -> list[tuple[str, str]]:
         limiter = Limiter()

@@ -1,4 +1,4 @@
-"""Small pieces of the limiter on their own: alarm, back-off, the pace of a crowd, resets too far away to be believed."""
+"""Parts of the limiter on their own: alarm, back-off, the pace among many clients, resets too far away to be true."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened(remaining: int, reset: float, limit: int) -> Estimate:
 
 
 @virtual
-async def test_an_alarm_that_is_set_anew_rings_once_and_at_the_new_instant() -> None:
+async def test_an_alarm_that_is_reset_rings_once_at_the_new_instant() -> None:
     loop, rung = asyncio.get_running_loop(), list[float]()
     alarm = ClockAlarm(loop, VirtualClock(), lambda: rung.append(loop.time() - START))
     alarm.set(START + 5)
@@ -39,7 +39,7 @@ async def test_an_alarm_that_is_set_anew_rings_once_and_at_the_new_instant() -> 
     assert len(rung) == 1
 
 
-def test_a_call_sent_in_the_instant_of_a_refusal_ends_the_probing() -> None:
+def test_a_call_sent_at_the_instant_of_a_429_ends_the_probing() -> None:
     pause = Backoff(lambda: 0.0)
     assert pause.begin(4.0, 5.0)
     assert not pause.begin(4.5, 5.5), "sent before the first refusal was known"
@@ -50,7 +50,7 @@ def test_a_call_sent_in_the_instant_of_a_refusal_ends_the_probing() -> None:
 
 
 @virtual
-async def test_the_systems_clock_is_the_same_as_none() -> None:
+async def test_the_system_clock_is_equivalent_to_none() -> None:
     plain = Limiters.shared("key")
     assert Limiters.shared("key", clock=SystemClock()) is plain
     clock = VirtualClock()
@@ -60,7 +60,7 @@ async def test_the_systems_clock_is_the_same_as_none() -> None:
 
 
 @virtual
-async def test_who_waits_at_an_even_pace_hears_of_those_before_it() -> None:
+async def test_a_waiter_at_an_even_pace_hears_of_those_before_it() -> None:
     limiter, waits = Limiter(), list[RateLimitWait]()
     first = await limiter.acquire("r")
     first.answered(200, {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9", "X-RateLimit-Reset": "10"})
@@ -75,26 +75,26 @@ async def test_who_waits_at_an_even_pace_hears_of_those_before_it() -> None:
         slot.release()
 
 
-def test_of_a_few_calls_in_a_short_window_each_client_takes_its_part() -> None:
+def test_of_a_few_calls_in_a_short_window_each_client_takes_its_share() -> None:
     estimate = opened(8, 2.0, 10)
     others = estimate.others
     others.suspect, others.count, others.weight, others.tail = False, 3, 3.0, 0
-    # An even part of the four clients: four times as far apart as eight calls in what is left of the window.
+    # An even share among four clients: four times as far apart as eight calls in the rest of the window.
     assert estimate.next_turn(0.0).gap == pytest.approx(4 * (2 + 2 / 600) / 8)
 
 
 @pytest.mark.parametrize(("spare", "factor"), [(1, 3.0), (750, 1.0)])
-def test_a_crowd_goes_slower_the_further_what_is_left_falls_below_an_even_line(spare: int, factor: float) -> None:
+def test_many_clients_go_slower_the_further_the_remainder_falls_below_an_even_line(spare: int, factor: float) -> None:
     estimate = opened(spare, 600.0, 750)
     others = estimate.others
     others.suspect, others.count, others.weight, others.tail = False, 2, 2.0, 0
-    # The margin of a second makes what is left 1/600 longer than the window: below the line by as much.
+    # With the margin of a second, the rest is 1/600 longer than the window: below the line by as much.
     line = min((601 / 600 * 750 / spare) ** 2.5, 3.0)
     assert line == pytest.approx(factor, rel=0.01)
     assert estimate.next_turn(0.0).gap == pytest.approx(2 * line * 601 / spare)
 
 
-def test_a_reset_far_away_is_checked_only_where_nothing_is_left() -> None:
+def test_a_distant_reset_is_probed_only_where_nothing_remains() -> None:
     some = opened(1, 2000.0, 100)
     some.sent(0.0)
     assert some.next_turn(0.0).at > 2000.0
@@ -128,13 +128,13 @@ def test_a_small_share_takes_twice_its_part_of_what_is_left_over() -> None:
     control.gap = 1.0
     for _ in range(8):
         control.saw(50, 1.0, 6.0, 100, 2.0)
-    # Share 2 / 50 = 0.04; 1 + 1 / 0.08 = 13.5 are to be left: 36.5 too many.
+    # Share 2 / 50 = 0.04; 1 + 1 / 0.08 = 13.5 should be left over: 36.5 too many.
     # 1 - 0.04 * 0.0016 = 0.999936; 0.08 of 0.6 * 36.5 in 2 s: 0.876.
     assert 1 / control.gap == pytest.approx(1.875936)
 
 
 @virtual
-async def test_a_priority_of_one_goes_ahead_of_the_last_calls_that_are_spread() -> None:
+async def test_a_priority_of_one_precedes_the_spread_last_calls() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
     first.answered(200, {"X-RateLimit-Limit": "3", "X-RateLimit-Remaining": "2", "X-RateLimit-Reset": "10"})
@@ -147,7 +147,7 @@ async def test_a_priority_of_one_goes_ahead_of_the_last_calls_that_are_spread() 
 
 
 @virtual
-async def test_patience_goes_along_to_the_budget_that_a_route_turns_out_to_have() -> None:
+async def test_max_wait_applies_to_the_budget_a_route_turns_out_to_have() -> None:
     def told(limit: int, remaining: int, reset: int) -> dict[str, str]:
         names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
         return dict(zip(names, map(str, (limit, remaining, reset)), strict=True))

@@ -1,4 +1,4 @@
-"""What must hold whatever happens: no call too many, no slot lost, always progress."""
+"""Invariants: no call too many, no slot lost, always progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 @dataclass
 class Server:
-    """Enforces a budget and keeps count of what it refused."""
+    """Enforces a budget and counts its refusals."""
 
     limit: int
     period: int
@@ -66,7 +66,7 @@ class Mess:
             await asyncio.sleep(dice.uniform(0, 0.1))
             fate = dice.random()
             if fate < self.trouble:
-                return  # The answer never came.
+                return  # The response never came.
             if fate < 2 * self.trouble:
                 headers = dict.fromkeys(headers, dice.choice(self.nonsense))
             slot.answered(status, headers)
@@ -83,7 +83,7 @@ class Mess:
     pace=st.sampled_from(["burst", "smooth"]),
     trouble=st.sampled_from([0.0, 0.05]),
 )
-def test_a_lone_client_never_sends_too_much_and_always_gets_on(
+def test_a_lone_client_never_exceeds_the_budget_and_always_makes_progress(
     seed: int, limit: int, period: int, callers: int, pace: str, trouble: float
 ) -> None:
     server, dice = Server(limit, period), random.Random(seed)
@@ -110,7 +110,7 @@ def test_a_lone_client_never_sends_too_much_and_always_gets_on(
 
 @_calm
 @given(order=st.permutations(range(12)))
-def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(order: list[int]) -> None:
+def test_with_responses_in_any_order_calls_in_flight_fit_the_remainder(order: list[int]) -> None:
     estimate = Estimate(random=lambda: 0.0)
     estimate.answered(0.0, 0.0, RateLimit(40, 39, 10), estimate.sent(0.0))
     on_server, at, under_way = 39, 0.1, dict[int, tuple[int, float]]()
@@ -144,7 +144,7 @@ def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(ord
         max_size=40,
     )
 )
-def test_whatever_the_server_claims_there_is_always_a_next_time(
+def test_whatever_the_server_claims_a_next_call_is_always_scheduled(
     told: list[tuple[int | None, int | None, float | None, int]],
 ) -> None:
     estimate, at = Estimate(random=lambda: 0.5), 0.0
@@ -177,10 +177,10 @@ _STEP = st.tuples(
 @given(steps=st.lists(_STEP, max_size=60), before=st.sampled_from([(200, 80), (3000, 1), (3000, 5), (790, 3)]))
 @example(steps=[("send", 0, 0.0, 0)] * 30 + [("answer", 0, 0.0, 0)] * 30, before=(3000, 1))
 @example(steps=[("send", 0, 0.0, 0)] * 6 + [("send", 0, 0.0, 3)] * 6 + [("answer", 2, 0.0, 0)] * 12, before=(3000, 5))
-def test_the_fast_path_comes_to_the_same_as_the_slow_one(
+def test_the_fast_path_is_equivalent_to_the_slow_one(
     steps: list[tuple[str, int, float, int]], before: tuple[int, int]
 ) -> None:
-    """Two estimates hear the same; one is asked in the ordinary case without questions, the other always with them."""
+    """Two estimates get the same input; one takes the fast path where it applies, the other always the slow path."""
     short, long = Estimate(random=lambda: 0.5), Estimate(random=lambda: 0.5)
     limit, answers = before
     for n in range(answers):

@@ -1,4 +1,4 @@
-"""When an even rate takes the place of windows, and how it is corrected; every number is worked out by hand.
+"""When an even rate replaces windows, and how it is corrected; every number is worked out by hand.
 
 Most of it is about a limit of 100 calls in 2 s: 50 calls per second at most.
 """
@@ -14,7 +14,7 @@ from mittwald_async.runtime.ratelimit.tuning import TUNING
 def poor(
     remaining: int = 24, limit: int = 100, period: float = 2.0, every: float = 2.0, openings: int = 3
 ) -> RateControl:
-    """Windows that begin with little left."""
+    """Windows that open with a small remainder."""
     control = RateControl()
     for number in range(openings):
         control.window_over(number * every, limit, period, 5, 5, remaining)
@@ -22,7 +22,7 @@ def poor(
 
 
 def used(own: int, used: int, *, waited: int, windows: int = 1, limit: int = 100, remaining: int = 90) -> RateControl:
-    """So many whole windows of 2 s in which we had `own` of `used` calls; `waited` of ours waited in each."""
+    """So many whole windows of 2 s in which `own` of `used` calls were ours and `waited` of ours waited."""
     control = RateControl()
     control.window_over(0.0, limit, 2.0, own, used, remaining)
     for number in range(1, windows + 1):
@@ -41,15 +41,15 @@ def rate(control: RateControl) -> float:
     [
         (24, 100, 2.0, 3, True),
         (24, 100, 2.0, 2, False),
-        (25, 100, 2.0, 3, False),  # a quarter is left
+        (25, 100, 2.0, 3, False),  # a quarter remains
         (4, 20, 2.0, 3, True),
-        (4, 19, 2.0, 3, False),  # too small a limit
+        (4, 19, 2.0, 3, False),  # the limit is too small
         (24, 100, 3.0, 3, True),
-        (24, 100, 3.25, 9, False),  # too long a window
+        (24, 100, 3.25, 9, False),  # the window is too long
         (24, 100, 0.0, 9, False),
     ],
 )
-def test_three_poor_openings_of_short_windows_end_them(
+def test_three_poor_openings_of_short_windows_end_window_mode(
     remaining: int, limit: int, period: float, openings: int, active: bool
 ) -> None:
     control = poor(remaining, limit, period, openings=openings)
@@ -58,7 +58,7 @@ def test_three_poor_openings_of_short_windows_end_them(
         assert rate(control) == pytest.approx(limit / period * 0.33 * 0.98)
 
 
-def test_a_good_opening_between_poor_ones_counts_them_anew() -> None:
+def test_a_good_opening_resets_the_count_of_poor_ones() -> None:
     control = RateControl()
     for number, remaining in enumerate([24, 24, 90, 24, 24]):
         control.window_over(2.0 * number, 100, 2.0, 5, 5, remaining)
@@ -72,17 +72,17 @@ def test_a_good_opening_between_poor_ones_counts_them_anew() -> None:
     [
         (0.75, 76, 1.25, True),
         (1.0, 76, 1.25, False),  # half a window is not quick
-        (0.75, 75, 1.25, False),  # not fresh: no more than three quarters remained
+        (0.75, 75, 1.25, False),  # not fresh: at most three quarters remained
         (0.75, 76, 1.0, False),  # a bucket: fresh, and its reset is near
     ],
 )
-def test_what_rises_all_the_time_has_no_windows(every: float, remaining: int, reset: float, active: bool) -> None:
+def test_a_steadily_rising_remainder_has_no_windows(every: float, remaining: int, reset: float, active: bool) -> None:
     control = RateControl()
     control.saw(remaining, reset, 0.0, 100, 2.0)
     control.saw(remaining, 0.5, 0.0, 100, 2.0)
     for number in range(3):
         control.window_over(number * every, 100, 2.0, 5, 5, 90)
-    assert not control.active  # the first began who knows when
+    assert not control.active  # the first began at an unknown time
     control.window_over(3 * every, 100, 2.0, 5, 5, 90)
     assert control.active is active
     if active:
@@ -98,10 +98,10 @@ def test_what_rises_all_the_time_has_no_windows(every: float, remaining: int, re
         (40, 41, 4, None),  # not alone
         (12, 12, 2, 6 * 0.98),
         (11, 11, 2, None),  # too few calls
-        (60, 60, 60, None),  # three fifths of the budget: one window does not tell
+        (60, 60, 60, None),  # three fifths of the budget: one window is not enough evidence
     ],
 )
-def test_one_terrible_window_is_enough(own: int, all_clients: int, waited: int, expected: float | None) -> None:
+def test_one_very_bad_window_is_enough(own: int, all_clients: int, waited: int, expected: float | None) -> None:
     control = used(own, all_clients, waited=waited)
     assert control.active is (expected is not None)
     if expected is not None:
@@ -109,14 +109,14 @@ def test_one_terrible_window_is_enough(own: int, all_clients: int, waited: int, 
 
 
 @pytest.mark.parametrize(("calls", "expected"), [(60, 30 * 0.98), (87, 43.5 * 0.98), (88, None)])
-def test_two_windows_tell_whether_they_use_the_budget(calls: int, expected: float | None) -> None:
+def test_two_windows_decide_whether_they_use_the_budget(calls: int, expected: float | None) -> None:
     control = used(calls, calls, waited=calls, windows=2)
     assert control.active is (expected is not None)
     if expected is not None:
         assert rate(control) == pytest.approx(expected)
 
 
-def test_after_a_refusal_wasted_windows_are_not_held_against_windows() -> None:
+def test_after_a_429_wasted_windows_are_not_held_against_window_mode() -> None:
     control = RateControl()
     control.window_over(0.0, 100, 2.0, 40, 40, 90)
     assert control.refused(1.0) is False
@@ -129,15 +129,15 @@ def test_after_a_refusal_wasted_windows_are_not_held_against_windows() -> None:
 @pytest.mark.parametrize(
     ("limit", "own", "all_clients", "windows", "expected"),
     [
-        (100, 15, 60, 1, None),  # two windows are wanted
+        (100, 15, 60, 1, None),  # two windows are needed
         (100, 15, 60, 2, 7.5 * 0.95 * 0.98),  # a quarter of 50 is more than the 7.5 that went through
-        (100, 16, 60, 2, None),  # enough calls of our own to share a window
+        (100, 16, 60, 2, None),  # enough of our own calls to share a window
         (129, 15, 60, 2, None),  # enough calls in all
         (128, 15, 120, 2, 7.5 * 0.95 * 0.98),
         (16, 4, 16, 2, 2.0 * 0.95 * 0.98),
     ],
 )
-def test_where_several_share_few_calls_an_even_rate_is_tried(
+def test_several_clients_with_few_calls_try_an_even_rate(
     limit: int, own: int, all_clients: int, windows: int, expected: float | None
 ) -> None:
     control = used(own, all_clients, waited=own, windows=windows, limit=limit, remaining=limit - 1)
@@ -146,7 +146,7 @@ def test_where_several_share_few_calls_an_even_rate_is_tried(
         assert rate(control) == pytest.approx(expected)
 
 
-def test_a_window_cut_short_is_counted_with_the_next_whole_one() -> None:
+def test_a_shortened_window_is_counted_with_the_next_whole_one() -> None:
     control = RateControl()
     control.window_over(0.0, 100, 2.0, 0, 0, 90)
     for _ in range(40):
@@ -158,7 +158,7 @@ def test_a_window_cut_short_is_counted_with_the_next_whole_one() -> None:
     assert rate(control) == pytest.approx(40 / 3.25 * 0.98)
 
 
-def test_who_has_left_an_even_rate_tries_it_again_after_thirty_windows() -> None:
+def test_a_client_that_left_an_even_rate_tries_it_again_after_thirty_windows() -> None:
     control = used(40, 40, waited=40)
     assert control.active
     control.leave(2.0)
@@ -182,38 +182,38 @@ def test_a_rate_rises_by_its_share_of_what_is_left_over() -> None:
     answers(control, 40, until=6.0, count=0)
     assert rate(control) == pytest.approx(16.17), "a window has not passed yet"
     control.saw(40, 1.0, 6.0, 100, 2.0)
-    # Share 32.34 / 60 = 0.539; 1 and 1 / (0.539 * 2) = 0.9276 are to be left: 38.0724 too many.
+    # Share 32.34 / 60 = 0.539; 1 and 1 / (0.539 * 2) = 0.9276 should be left over: 38.0724 too many.
     # 16.17 * (1 - 0.04 * 0.539²) = 15.9821; step 0.7 * 0.539 = 0.3773 of 0.6 * 38.0724 in 2 s: 4.3094.
     assert rate(control) == pytest.approx(20.2915, abs=1e-3)
     answers(control, 50, until=8.0, count=7)
     assert rate(control) == pytest.approx(20.2915, abs=1e-3), "of eight answers one is missing"
     control.saw(60, 1.0, 8.0, 100, 2.0)
-    # Share 40.583 / 50 = 0.81166; 1 + 1 / (0.81166 * 2) = 1.6160 are to be left: 48.3840 too many, 10 more than before.
+    # Share 40.583 / 50 = 0.81166; 1 + 1 / (0.81166 * 2) = 1.6160 should be left: 48.3840 too many, 10 more than before.
     # 20.2915 * (1 - 0.04 * 0.65879) = 19.7568; 0.7 * 0.81166 = 0.56816 of (0.6 * 48.3840 + 0.3 * 10) / 2: 9.0991.
     assert rate(control) == pytest.approx(28.8559, abs=1e-3)
 
 
-def test_a_client_with_nearly_all_takes_what_is_left_over_and_eases_off_gently() -> None:
+def test_a_client_with_almost_everything_uses_what_is_left_over_and_slows_down_gently() -> None:
     control = poor()
     answers(control, 65, until=6.0)
-    # Share 32.34 / 35 = 0.924; 1.5411 are to be left: 0.9 * 63.4589 in 2 s more.
+    # Share 32.34 / 35 = 0.924; 1.5411 should be left over: 0.9 * 63.4589 in 2 s more.
     assert rate(control) == pytest.approx(16.17 + 28.5565, abs=1e-3)
     answers(control, 1, until=8.0)
-    # Share 89.4530 / 99 = 0.90357; 1 + 0.55336 are to be left, and 1 is: 0.55336 in 2 s less.
+    # Share 89.4530 / 99 = 0.90357; 1 + 0.55336 should be left over, and 1 is: 0.55336 in 2 s less.
     assert rate(control) == pytest.approx(44.7265 - 0.2767, abs=1e-3)
     answers(control, 90, until=10.0)
     assert rate(control) == pytest.approx(50.0), "never more than the limit allows"
 
 
-def test_a_rate_falls_where_too_little_is_left() -> None:
+def test_a_rate_falls_when_too_little_is_left_over() -> None:
     control = poor()
     answers(control, 0, until=6.0)
-    # Share 0.3234; 1 + 1.5461 are to be left: 2.5461 too few.
+    # Share 0.3234; 1 + 1.5461 should be left over: 2.5461 too few.
     # 16.17 * (1 - 0.04 * 0.104588) = 16.10235; 0.3234 of 0.6 * 2.5461 in 2 s less: 0.24702.
     assert rate(control) == pytest.approx(15.8553, abs=1e-3)
 
 
-def test_a_refusal_makes_the_gap_longer_at_once_and_less_so_for_a_large_share() -> None:
+def test_a_429_lengthens_the_gap_at_once_and_less_for_a_large_share() -> None:
     control = poor()
     assert control.refused(5.0)
     assert control.gap == pytest.approx(1 / 16.17 * (1 + 0.2 * (1 - 0.3234)))
@@ -223,7 +223,7 @@ def test_a_refusal_makes_the_gap_longer_at_once_and_less_so_for_a_large_share() 
     assert control.gap == pytest.approx(before * (1 + 0.2 * (1 - 24.5 * 0.98 / 50)))
 
 
-def test_seventeen_refusals_in_a_row_end_an_even_rate_and_an_answer_begins_the_row_anew() -> None:
+def test_seventeen_429s_in_a_row_end_an_even_rate_and_a_success_resets_the_count() -> None:
     control = poor()
     for _ in range(TUNING.refusals_to_leave):
         assert control.refused(5.0)
@@ -234,7 +234,7 @@ def test_seventeen_refusals_in_a_row_end_an_even_rate_and_an_answer_begins_the_r
     assert not control.active
 
 
-def test_the_step_after_a_refusal_changes_nothing_more() -> None:
+def test_the_first_correction_after_a_429_changes_nothing_more() -> None:
     control = poor()
     control.refused(4.5)
     slower = rate(control)
@@ -244,7 +244,7 @@ def test_the_step_after_a_refusal_changes_nothing_more() -> None:
     assert rate(control) < slower
 
 
-def test_who_comes_late_to_a_window_of_few_calls_begins_with_one_in_twelve() -> None:
+def test_a_late_newcomer_to_a_window_of_few_calls_starts_with_one_in_twelve() -> None:
     control = RateControl()
     control.window_over(0.0, 50, 1.0, 0, 0, 45)
     for window in (1.0, 2.0):

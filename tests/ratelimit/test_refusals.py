@@ -1,4 +1,4 @@
-"""What follows a 429, with times and counts worked out by hand."""
+"""What happens after a 429, with times and counts worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..support.estimates import alone, opened, told
 from ..support.limited_calls import when
 
 
-def test_a_429_near_the_end_of_the_budget_stops_until_the_reset() -> None:
+def test_a_429_near_the_end_of_the_budget_pauses_until_the_reset() -> None:
     estimate = opened(remaining=4)
     estimate.refused(1.0, 1.1, None, estimate.sent(1.0))
     assert estimate.floor == 0
     assert when(estimate, 1.1) == estimate.end
     assert when(estimate, estimate.end) == estimate.end
     assert estimate.sent(estimate.end)
-    assert when(estimate, estimate.end) > estimate.end  # One probe, the others wait.
+    assert when(estimate, estimate.end) > estimate.end  # One probe, while the others wait.
 
 
-def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls() -> None:
+def test_a_fresh_remainder_of_a_lone_client_is_trusted_to_the_last_few_calls() -> None:
     for left, since, until in ((40, 0.1, 1.0), (5, 0.1, None), (40, 2.0, None), (200, 2.0, 1.0)):
         estimate = Estimate(random=lambda: 0.0)
         for used in range(70):
@@ -33,7 +33,7 @@ def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls
         assert close_to(when(estimate, since), expected), left
 
 
-def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
+def test_a_429_that_contradicts_the_budget_pauses_for_one_step() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, None, estimate.sent(1.0))
     assert close_to(when(estimate, 1.1), 2.1)
@@ -58,13 +58,13 @@ def test_a_429_that_contradicts_the_budget_costs_seconds_instead_of_minutes() ->
         at = when(estimate, at)
         estimate.refused(at, at, None, estimate.sent(at))
         steps.append(when(estimate, at) - at)
-    # Doubling up to a minute; then the reset is less than two steps away.
+    # Doubles up to a minute; then the reset is less than two steps away.
     assert [round(step) for step in steps[:10]] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
     assert steps[-2] == 60
     assert when(estimate, at) == estimate.end
 
 
-def test_a_429_that_says_how_long_is_obeyed() -> None:
+def test_a_429_with_retry_after_is_obeyed() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, None, estimate.sent(1.0), 7.0)
     assert close_to(when(estimate, 1.1), 8.1)
@@ -72,7 +72,7 @@ def test_a_429_that_says_how_long_is_obeyed() -> None:
     assert when(estimate, 8.2) == 8.2 + TUNING.patience
 
 
-def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
+def test_a_429_with_a_retry_after_of_zero_still_pauses_for_one_step() -> None:
     for claim, wait in ((None, 0.0), (told(0, 0), None)):
         estimate = Estimate(random=lambda: 0.0)
         for used in range(70):
@@ -81,7 +81,7 @@ def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
         assert close_to(when(estimate, 1.1), 2.1)
 
 
-def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
+def test_the_longest_retry_after_of_one_burst_counts() -> None:
     estimate = alone()
     for _ in range(3):
         estimate.sent(1.0)
@@ -90,7 +90,7 @@ def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
     assert close_to(when(estimate, 1.2), 6.1)
 
 
-def test_a_429_that_says_that_much_remains_is_not_about_the_budget() -> None:
+def test_a_429_with_a_large_remainder_does_not_concern_the_budget() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, told(82, 9), estimate.sent(1.0))
     assert close_to(when(estimate, 1.1), 2.1)
@@ -128,7 +128,7 @@ def test_jitter_adds_up_to_half() -> None:
     assert when(estimate, 0.0) == 1.5
 
 
-def test_many_429s_of_one_burst_are_one_refusal() -> None:
+def test_many_429s_of_one_burst_count_as_one() -> None:
     estimate = alone()
     for _ in range(20):
         estimate.sent(1.0)
@@ -138,13 +138,13 @@ def test_many_429s_of_one_burst_are_one_refusal() -> None:
     assert estimate.throttled == 20
 
 
-def test_a_429_with_headers_is_believed() -> None:
+def test_headers_of_a_429_are_used() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, told(0, 5), estimate.sent(1.0))
     assert close_to(when(estimate, 1.1), 6.1 + 10 / 600)
 
 
-def test_an_opening_that_is_refused_waits_for_the_second_that_rounding_can_hide() -> None:
+def test_a_refused_opening_waits_for_the_second_that_rounding_can_hide() -> None:
     estimate = alone()
     end = estimate.end
     estimate.refused(end, end + 0.1, None, estimate.sent(end))

@@ -1,4 +1,4 @@
-"""Which route draws on which budget."""
+"""Which route uses which budget."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pot:
 def learn(
     scopes: RouteBudgets[Pot], route: str, limit: int | None, sent_at: float = 0.0, now: float = 0.0
 ) -> Pot | None:
-    """As the limiter does it: sort, then let the budget read the answer."""
+    """As the limiter does: assign the route, then let the budget read the response."""
     pot = scopes.learn(route, RateLimit(limit, 1, 1.0), sent_at, now)
     if pot is not None and limit is not None:
         pot.estimate.limit = limit
@@ -37,12 +37,12 @@ def known() -> RouteBudgets[Pot]:
     return scopes
 
 
-def test_unknown_routes_draw_on_the_common_budget() -> None:
+def test_unknown_routes_use_the_common_budget() -> None:
     scopes = known()
     assert scopes.of("never seen") is scopes.common
 
 
-def test_a_route_that_shows_another_limit_gets_its_own_budget() -> None:
+def test_a_route_with_another_limit_gets_its_own_budget() -> None:
     scopes = known()
     login = learn(scopes, "login", 10)
     assert login is not scopes.common
@@ -58,7 +58,7 @@ def test_a_route_without_a_limit_stays_where_it_is() -> None:
     assert learn(scopes, "login", None) is login
 
 
-def test_exempt_routes_draw_on_nothing_until_they_show_a_limit() -> None:
+def test_exempt_routes_use_no_budget_until_they_show_a_limit() -> None:
     scopes = known()
     assert scopes.learn("ping", RateLimit(exempt=True), 0.0, 0.0) is scopes.free
     assert scopes.of("ping") is scopes.free
@@ -66,7 +66,7 @@ def test_exempt_routes_draw_on_nothing_until_they_show_a_limit() -> None:
     assert scopes.of("ping") is scopes.common
 
 
-def test_the_larger_budget_is_the_common_one_whoever_came_first() -> None:
+def test_the_larger_budget_becomes_the_common_one_in_any_order() -> None:
     scopes = RouteBudgets(Pot)
     login = learn(scopes, "login", 10)
     large = learn(scopes, "a", 3000)
@@ -82,7 +82,7 @@ def test_a_changed_limit_changes_the_common_budget() -> None:
     assert scopes.own == []
 
 
-def test_answers_from_before_the_change_teach_nothing() -> None:
+def test_responses_from_before_the_change_teach_nothing() -> None:
     scopes = known()
     learn(scopes, "a", 1000, sent_at=5, now=6)
     assert learn(scopes, "b", 3000, sent_at=5, now=7) is None
@@ -98,7 +98,7 @@ def test_a_route_that_changed_alone_is_split_off() -> None:
     assert scopes.common.estimate.limit == 3000
 
 
-def test_budgets_whose_limits_became_the_same_are_one() -> None:
+def test_budgets_with_the_same_limit_are_merged() -> None:
     scopes = known()
     learn(scopes, "small", 1000)
     assert learn(scopes, "a", 1000, sent_at=5, now=6) is scopes.common
@@ -106,7 +106,7 @@ def test_budgets_whose_limits_became_the_same_are_one() -> None:
     assert scopes.own == []
 
 
-def test_a_budget_of_its_own_may_change_or_join_another() -> None:
+def test_a_routes_own_budget_may_change_or_join_another() -> None:
     scopes = known()
     login = learn(scopes, "login", 10)
     assert learn(scopes, "login", 20) is login
@@ -114,7 +114,7 @@ def test_a_budget_of_its_own_may_change_or_join_another() -> None:
     assert scopes.own == []
 
 
-def test_memory_is_bounded() -> None:
+def test_the_number_of_remembered_routes_is_bounded() -> None:
     scopes = known()
     for n in range(room.MOST_SCOPES):
         learn(scopes, f"own {n}", 10 + n)

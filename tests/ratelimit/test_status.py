@@ -1,4 +1,4 @@
-"""`print(mw.rate_limit)` is a line for people."""
+"""`print(mw.rate_limit)` prints one readable line."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ UNKNOWN: dict[str, Any] = {
         ),
     ],
 )
-def test_it_says_what_matters(known: dict[str, Any], line: str) -> None:
+def test_it_prints_the_essentials(known: dict[str, Any], line: str) -> None:
     assert str(RateLimitStatus(**{**UNKNOWN, **known})) == line

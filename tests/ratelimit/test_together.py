@@ -1,4 +1,4 @@
-"""Several clients that know nothing of each other but what their answers say, on one budget: all of it, fairly, no 429s."""
+"""Several independent clients on one budget: all of it is used, fairly, without 429s."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.clock import START, run_virtual
 
 @dataclass
 class Budget:
-    """Windows one after the other, as the API has them: resets in whole seconds, nothing on a 429."""
+    """Successive windows as in the API: resets in whole seconds, no headers on a 429."""
 
     limit: int
     period: float
@@ -38,7 +38,7 @@ class Budget:
         }
 
     def window(self, number: int) -> int:
-        """Calls of everybody in one window."""
+        """Calls of all clients in one window."""
         return sum(calls for (window, _), calls in self.passed.items() if window == number)
 
     def calls(self, client: str, first: int, last: int) -> int:
@@ -47,7 +47,7 @@ class Budget:
 
 
 async def client(budget: Budget, name: str, since: float, until: float, dice: random.Random, tasks: int = 16) -> None:
-    """Tasks that call as fast as they are let, 20 to 35 ms from here to there and back."""
+    """Tasks that call as fast as they may, with a round trip of 20 to 35 ms."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(since)
     limiter = Limiter(random=dice.random)
@@ -74,7 +74,7 @@ def together(budget: Budget, windows: int, spans: dict[str, tuple[float, float]]
     run_virtual(main())
 
 
-def test_alone_nearly_everything_is_used_and_nothing_refused() -> None:
+def test_a_lone_client_uses_almost_everything_without_a_429() -> None:
     budget = Budget(100, 2.0)
     together(budget, 10, {"a": (0, 99)})
     assert sum(budget.passed.values()) >= 0.98 * 1000
@@ -83,7 +83,7 @@ def test_alone_nearly_everything_is_used_and_nothing_refused() -> None:
 
 @pytest.mark.parametrize("late", [0.0, 0.7], ids=["at once", "one after the other"])
 @pytest.mark.parametrize("count", [2, 4])
-def test_clients_share_what_there_is(count: int, late: float) -> None:
+def test_clients_share_the_budget(count: int, late: float) -> None:
     budget, names = Budget(200, 2.0), [f"client {n}" for n in range(count)]
     together(budget, 8, {name: (n * late, 99) for n, name in enumerate(names)})
     assert sum(budget.passed.values()) >= 0.97 * 8 * 200
@@ -92,7 +92,7 @@ def test_clients_share_what_there_is(count: int, late: float) -> None:
     assert min(each) >= 0.7 * sum(each) / count
 
 
-def test_whoever_comes_gets_a_share_and_whoever_stays_gets_all() -> None:
+def test_a_client_that_joins_gets_a_share_and_one_that_stays_gets_all() -> None:
     budget = Budget(200, 2.0)
     together(budget, 12, {"stays": (0, 99), "guest": (6.5, 15)})
     assert budget.calls("stays", 1, 2) >= 0.97 * 400
@@ -101,7 +101,7 @@ def test_whoever_comes_gets_a_share_and_whoever_stays_gets_all() -> None:
     assert budget.refused <= 3
 
 
-def test_a_single_foreign_call_delays_a_job_by_seconds_and_not_by_the_window() -> None:
+def test_a_single_foreign_call_delays_a_job_by_seconds_rather_than_a_window() -> None:
     budget = Budget(3000, 600.0)
 
     async def main() -> None:
