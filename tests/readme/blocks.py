@@ -1,4 +1,4 @@
-"""The code blocks of the README and of the pages in `docs/`."""
+"""Code blocks of the README and of the pages in `docs/`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ RUN_ELSEWHERE = {
     "testing.md": "tests/emulator/test_page.py",
     "webhooks.md": "tests/webhooks/test_page.py",
 }
-"""Pages that need more than an emulator, and the tests that run their blocks."""
+"""Pages that need more than an emulator, with the tests that run their blocks."""
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """One fenced block: its page, language and text, and a name made of its section and number."""
+    """One fenced block: its page, language and text, and a name derived from its section and number."""
 
     page: Path
     language: str
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
-    """Every block of a page that is of one of these languages, in order."""
+    """Every block of a page in one of these languages, in order."""
     text = page.read_text(encoding="utf-8")
     found: list[Block] = []
     for match in _BLOCK.finditer(text):
@@ -48,7 +48,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 
 def lines(block: Block) -> list[str]:
-    """Commands of a console block, or statements of SQL; what a command prints is not one."""
+    """Commands of a console block, or statements of SQL; output of a command is not included."""
     if block.language == "sql":
         return [line.strip() for line in block.text.split(";\n") if line.strip()]
     joined = block.text.replace("\\\n", " ")

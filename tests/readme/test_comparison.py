@@ -1,4 +1,4 @@
-"""What the README says about the official SDK is so, with the version it names, against the same emulator as ours."""
+"""The README's claims about the official SDK hold for the version it names, on the same emulator."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ def test_the_version_and_the_number_of_operations_named() -> None:
     assert f"{len(modules(sdk('api')))} modules" in text
 
 
-def test_it_reads_neither_the_budget_nor_the_event_of_a_write() -> None:
-    """Its own code: everything but the models and the docstrings of operations."""
+def test_it_evaluates_neither_the_budget_nor_the_event_of_a_write() -> None:
+    """Its own code: everything except the models and the docstrings of operations."""
     root = Path(sdk("client").__file__).parent
     own = [root / "client.py", root / "types.py", root / "errors.py", *(root / "api").rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8").lower() for path in own)
     assert [word for word in ("x-ratelimit", "retry-after", "if-event-reached", "etag") if word in text] == []
 
 
-async def test_a_download_is_whole_in_memory_and_calls_may_be_synchronous() -> None:
+async def test_a_download_is_held_in_memory_and_calls_may_be_synchronous() -> None:
     module = sdk("api.file.file_get_file")
     assert "BytesIO(response.content)" in inspect.getsource(module)
     assert not inspect.iscoroutinefunction(module.sync)
 
 
-async def test_httpx_gives_up_after_five_seconds_and_repeats_nothing() -> None:
+async def test_httpx_gives_up_after_five_seconds_and_retries_nothing() -> None:
     httpx = import_module("httpx")
     async with httpx.AsyncClient() as client:
         timeout = client.timeout
@@ -89,7 +89,7 @@ async def test_it_has_no_timeout(official: Any) -> None:
     assert (timeout.connect, timeout.read, timeout.write, timeout.pool) == (None, None, None, None)
 
 
-async def test_it_repeats_nothing_and_returns_errors(api: Emulator, official: Any) -> None:
+async def test_it_retries_nothing_and_returns_errors(api: Emulator, official: Any) -> None:
     api.inject(Fault(operation="project-list-projects", status=503, count=1))
     found = await sdk("api.project.project_list_projects").asyncio(client=official)
     assert type(found).__name__ == "DeMittwaldV1CommonsError"
@@ -102,13 +102,13 @@ async def test_an_html_error_body_hides_the_status(api: Emulator, official: Any)
         await sdk("api.project.project_list_projects").asyncio(client=official)
 
 
-async def test_it_gives_the_first_page(official: Any) -> None:
+async def test_it_returns_the_first_page_only(official: Any) -> None:
     answer = await sdk("api.project.project_list_projects").asyncio_detailed(client=official, limit=5)
     assert len(answer.parsed) == 5
     assert answer.headers["x-pagination-totalcount"] == "20"
 
 
-async def test_a_dns_zone_loses_its_records_there_and_not_here(mw: Mittwald, official: Any) -> None:
+async def test_a_dns_zone_loses_its_records_in_the_sdk_and_not_here(mw: Mittwald, official: Any) -> None:
     project = await mw.project.list_projects().first()
     assert project is not None
     zone = (await mw.domain.dns_list_dns_zones(project.id)).items[0]
@@ -123,7 +123,7 @@ def vars_of(record_set: Any) -> list[object]:
     return [getattr(record_set, name) for name in ("caa", "cname", "combined_a_records", "mx", "srv", "txt")]
 
 
-async def test_what_is_new_or_missing_fails_there(mw: Mittwald) -> None:
+async def test_new_and_missing_values_fail_in_the_sdk(mw: Mittwald) -> None:
     page = await mw.project.list_projects()
     item = json.loads(codec.encode(page.items[0]))
     made = sdk("models").ProjectListProjectsResponse200Item

@@ -1,4 +1,4 @@
-"""CONTRIBUTING is followable: its tree is the tree, its files and commands exist, its example of a summary is real output."""
+"""CONTRIBUTING is accurate: its tree, files and commands exist, and its sample output is real."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_house_is_drawn_as_it_stands() -> None:
+def test_the_tree_matches_the_package() -> None:
     drawing = re.findall(r"^  (\S.*?)(?:  +\S.*)?$", section("The house"), re.MULTILINE)
     drawn = {name.rstrip("/") for line in drawing for name in line.split()}
     standing = {path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert drawn == standing - {"_version.py"}
 
 
-def test_every_file_that_is_named_is_there() -> None:
+def test_every_named_file_exists() -> None:
     named = set(re.findall(r"`([\w./]+/[\w.]*|[\w./]+\.(?:py|toml|md|yaml))`", TEXT))
     places = (ROOT, PACKAGE)
     assert len(named) > 15
     assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
 
 
-def test_a_change_begins_where_it_is_said_to() -> None:
+def test_the_stated_place_of_each_change_exists() -> None:
     rows = re.findall(
         r"^\| ([^|]+) \| [^|]*`(mittwald_async/[\w./]+)`[^|]* \| (?:`(.+)`|–) \|$",
         section("Where to change what"),
@@ -64,8 +64,8 @@ def test_a_change_begins_where_it_is_said_to() -> None:
         assert not start or re.search(rf"^\s*{re.escape(start)}", text, re.MULTILINE), (wish, path, start)
 
 
-def test_the_commands_that_are_named_work() -> None:
-    """Those that no other test runs: the others are the README's, or what `.ci/run` does."""
+def test_the_named_commands_work() -> None:
+    """Commands that no other test runs: the rest are in the README or in `.ci/run`."""
     names = run("benchmarks", "--help").stdout
     assert "[--quick]" in names
     assert "[--json FILE]" in names
@@ -76,7 +76,7 @@ def test_the_commands_that_are_named_work() -> None:
         assert tool in TEXT
 
 
-def test_the_words_of_waiters_and_resources_are_those_of_the_code() -> None:
+def test_the_terms_of_waiters_and_resources_are_those_of_the_code() -> None:
     fields = set(inspect.signature(waitable.Waitable).parameters)
     words = set(re.findall(r"`(\w+)`", section("A waiter"))) & {"done", "failed", "list", "id", "scope", "state"}
     assert words == {"done", "failed", "list", "id", "scope"}
@@ -96,7 +96,7 @@ def operations(document: Any) -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.skipif(not DOCUMENT.exists(), reason="no OpenAPI document at hand: set MITTWALD_OPENAPI")
 def test_the_summary_of_a_changed_document_is_real(tmp_path: Path) -> None:
-    """The document of next week, made of this one's: what CONTRIBUTING shows is what comes out."""
+    """From a changed copy of the document, the generator prints what CONTRIBUTING shows."""
     document: Any = json.loads(DOCUMENT.read_bytes())
     paths, schemas = document["paths"], document["components"]["schemas"]
     where = {name: (path, method) for name, path, method in operations(document)}
@@ -121,7 +121,7 @@ def test_the_summary_of_a_changed_document_is_real(tmp_path: Path) -> None:
     assert "finding: [" in done.stdout
 
 
-def test_a_document_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_unusable_document_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text("{", encoding="utf-8")
     done = run("mittwald_async.codegen", "--spec", "openapi.json", "--check", folder=tmp_path)
     assert done.returncode == 2

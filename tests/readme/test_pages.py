@@ -1,4 +1,4 @@
-"""The README and the pages do what they say: every block of Python runs, every command works, every question is answered."""
+"""The README and the pages work as written: every block of Python runs, and so does every command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HERE = [page for page in PAGES if page.name not in RUN_ELSEWHERE]
 PYTHON = [block for page in HERE for block in blocks(page, "python")]
 SPOKEN = [page for page in HERE if any(lines(block) for block in blocks(page, "console", "shell", "sql"))]
 FINDINGS = 5
-"""Exit code of `check` and `diff --exit-code` where there is something to see."""
+"""Exit code of `check` and `diff --exit-code` if there are results."""
 
 
 def named(block: Block) -> str:
@@ -38,18 +38,18 @@ def named(block: Block) -> str:
 
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulator that the environment points at, and an empty directory to write into."""
+    """An emulator named by the environment, and an empty working directory."""
     quick = Transitions(length=0.05, failing=0.0)
     with running(Emulator(seed=7, transitions=quick, lag=0.0, drift=0.0)) as emulator:
         monkeypatch.setenv("MITTWALD_API_TOKEN", emulator.token)
         monkeypatch.setenv("MITTWALD_API_BASE_URL", emulator.url)
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as for a script that lies there
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as for a script in that directory
         yield emulator
 
 
 def compiled(block: Block) -> CodeType:
-    """As the asyncio REPL takes it: `await` at the top is fine. Line numbers are those of the page."""
+    """Compile as the asyncio REPL does: `await` is allowed at the top level. Line numbers are those of the page."""
     text = "\n" * block.line + block.text
     code: CodeType = compile(text, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     return code
@@ -67,7 +67,7 @@ def is_test(block: Block) -> bool:
 
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if not is_test(block)], ids=named)
-def test_a_piece_of_python_runs(block: Block, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_blocks_run(block: Block, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     code = compiled(block)
     if "asyncio.run(" in block.text:
         exec(code, {"__name__": "__main__"})
@@ -78,7 +78,7 @@ def test_a_piece_of_python_runs(block: Block, api: Emulator, monkeypatch: pytest
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if is_test(block)], ids=named)
 def test_the_tests_shown_pass(block: Block, tmp_path: Path) -> None:
-    """In a pytest of their own, as a user would run them."""
+    """In their own pytest run, as a user would start them."""
     for_conftest = [line for line in block.text.splitlines(keepends=True) if line.startswith("pytest_plugins")]
     (tmp_path / "conftest.py").write_text("".join(for_conftest), encoding="utf-8")
     rest = "".join(line for line in block.text.splitlines(keepends=True) if line not in for_conftest)
@@ -104,19 +104,19 @@ PROGRAMS = {
     ".venv/bin/python": (),
 }
 INSTALLS = re.compile(r"^(python3 -m venv|\.venv/bin/(pip|mkdocs|pre-commit) |sudo |docker )")
-"""What changes the machine or takes minutes is run by `.ci/run`, or by a person."""
+"""Commands that change the machine or take minutes; `.ci/run` or a person runs them."""
 CLUSTER = re.compile(r"^dask |--scheduler ")
-"""What needs a cluster is run by the tests in `tests/fleet`, which starts one."""
+"""Commands that need a cluster; the tests in `tests/fleet` run them on one."""
 
 SILENT = ("update", "--out ", "-o ", "--quiet", "prune")
-"""Commands that may have nothing to say where all is well."""
+"""Commands that may print nothing on success."""
 
 
 def started(line: str, folder: Path) -> None:
-    """Run a line of a page as a shell would; what it names of the checkout is there."""
+    """Run a line of a page as a shell would, with the files of the checkout that it names."""
     program, *words = shlex.split(line)
     assert program in PROGRAMS, f"no way to run {line!r} here"
-    if words[:2] == ["-m", "benchmarks"]:  # as its name and options: the tests of the benchmarks run it
+    if words[:2] == ["-m", "benchmarks"]:  # only its name and options: the tests of the benchmarks run it
         words = [*words[:2], "--help"]
     for name in ("examples", "benchmarks"):
         if not (folder / name).exists():
@@ -145,8 +145,8 @@ def answered(statement: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", SPOKEN, ids=lambda page: page.stem)
-def test_the_commands_of_a_page_work_one_after_the_other(page: Path, api: Emulator, tmp_path: Path) -> None:
-    """In one folder, like somebody who reads the page from top to bottom."""
+def test_the_commands_of_a_page_work_in_sequence(page: Path, api: Emulator, tmp_path: Path) -> None:
+    """In one folder, as for a reader who follows the page from top to bottom."""
     project = asyncio.run(some_project())
     for block in blocks(page, "console", "shell", "sql"):
         for line in lines(block):
@@ -154,28 +154,28 @@ def test_the_commands_of_a_page_work_one_after_the_other(page: Path, api: Emulat
                 answered(line, tmp_path)
             elif not INSTALLS.match(line) and not CLUSTER.search(line):
                 started(line.replace("p-xxxxxx", project), tmp_path)
-                if "--resume-or-new" in line:  # what runs every night has run before
+                if "--resume-or-new" in line:  # nightly commands have run before
                     started(line, tmp_path)
 
 
 @pytest.mark.parametrize("page", sorted(RUN_ELSEWHERE))
-def test_a_page_that_is_run_elsewhere_is_run_there(page: str) -> None:
+def test_a_page_excluded_here_is_run_by_its_own_test(page: str) -> None:
     if (DOCS / page).exists():
         assert page in (ROOT / RUN_ELSEWHERE[page]).read_text(encoding="utf-8")
 
 
 def anchors(page: Path) -> set[str]:
-    """Of headings, as GitHub and the site make them."""
+    """Anchors of headings, as GitHub and the site generate them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 GENERATED = {"reference/operations.md", "reference/tables.md", "reference/checks.md"}
-"""Made by the site's hook; `mkdocs build --strict` in `.ci/run` checks what leads there."""
+"""Generated by the site's hook; `mkdocs build --strict` in `.ci/run` checks links to them."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_resolves(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     broken: list[str] = []
     for target in re.findall(r"\]\(([^)]+)\)", prose):
@@ -192,7 +192,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_page_can_be_found_from_the_readme_and_in_the_navigation() -> None:
-    """By links, however many; a page of the site is in its menu."""
+    """By any number of links; a page of the site is in its navigation."""
     reached, waiting = {PAGES[0]}, [PAGES[0]]
     while waiting:
         page = waiting.pop()

@@ -1,4 +1,4 @@
-"""What the README says of the package is so; what its blocks do is in `test_pages.py`."""
+"""The README's statements about the package are true; `test_pages.py` runs its blocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CLIENT = DOCS / "client.md"
 EXAMPLES = DOCS / "examples.md"
 
 
-def test_it_is_read_in_ten_minutes() -> None:
+def test_it_can_be_read_in_ten_minutes() -> None:
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 250
     assert len(text.split()) < 2000  # 200 words a minute
 
 
-def test_the_extras_are_those_of_the_package() -> None:
+def test_the_extras_exist_in_the_package() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     table = README.read_text(encoding="utf-8").partition("| extra | for |")[2].partition("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[2:]]
@@ -34,7 +34,7 @@ def test_the_extras_are_those_of_the_package() -> None:
     assert "all of the above but `delta`" in table
 
 
-def test_the_numbers_given_are_the_defaults() -> None:
+def test_the_stated_numbers_are_the_defaults() -> None:
     performance = PERFORMANCE.read_text(encoding="utf-8")
     options = Options()
     assert (
@@ -53,7 +53,7 @@ def test_the_numbers_given_are_the_defaults() -> None:
     assert f"lists {kinds} kinds of things in it" in text
 
 
-def test_the_two_commands_are_the_ones_that_are_promised() -> None:
+def test_the_two_commands_are_the_promised_ones() -> None:
     installing = [line for block in blocks(README, "console") for line in lines(block) if "pip" in line]
     assert installing == [
         "python3 -m venv .venv && .venv/bin/pip install -q '.[cli]' && .venv/bin/mittwald-async sweep --demo",
@@ -66,7 +66,7 @@ def test_every_example_is_in_the_table() -> None:
     assert named_there == {path.stem for path in (ROOT / "examples").glob("*.py")} - {"demo"}
 
 
-def test_the_numbers_of_operations_are_true() -> None:
+def test_the_numbers_of_operations_are_correct() -> None:
     from mittwald_async.operations import OPERATIONS
 
     gone = sum(operation.removed_upstream for operation in OPERATIONS.values())

@@ -1,4 +1,4 @@
-"""Every promise of SECURITY.md is held by tests, named here: a promise without one, or a test that was renamed, shows."""
+"""Every promise of SECURITY.md is backed by tests named here. A promise without one fails, and so does a renamed test."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ HELD = {
         "credentials/test_secrecy.py::test_errors_logs_and_frames_show_nothing",
         "client/test_secrets.py::test_no_failure_shows_the_token",
         "client/test_secrets.py::test_no_object_shows_the_token",
-        "client/test_secrets.py::test_a_secret_that_is_part_of_the_path_is_in_no_message",
+        "client/test_secrets.py::test_a_secret_in_the_path_is_in_no_message",
     ),
     "Arguments that may be secret are in no frame of ours.": (
         "client/test_repeated_and_refused.py::test_a_password_is_in_no_variable_of_a_traceback",
-        "client/test_repeated_and_refused.py::test_a_password_is_in_no_variable_of_a_call_that_was_cancelled",
+        "client/test_repeated_and_refused.py::test_a_password_is_in_no_variable_of_a_cancelled_calls_traceback",
     ),
     "Nothing secret goes out in the clear.": (
-        "client/test_repeated_and_refused.py::test_a_base_url_in_the_clear_is_refused_unless_allowed_by_name",
+        "client/test_repeated_and_refused.py::test_a_plain_http_base_url_needs_explicit_permission",
     ),
     "No other origin gets them.": (
         "client/test_repeated_and_refused.py::test_a_write_never_leaves_its_origin",
-        "client/test_redirects.py::test_the_token_does_not_go_to_another_origin",
-        "client/test_redirects.py::test_it_stays_behind_even_if_the_other_origin_sends_us_back",
+        "client/test_redirects.py::test_the_token_is_not_sent_to_another_origin",
+        "client/test_redirects.py::test_the_token_stays_off_even_when_the_other_origin_redirects_back",
         "client/test_redirects.py::test_a_whole_url_of_another_origin_gets_no_token",
-        "client/test_redirects.py::test_five_hops_and_no_more",
+        "client/test_redirects.py::test_at_most_five_redirects_are_followed",
         "client/test_seams.py::test_middleware_runs_around_every_attempt_and_never_sees_the_token",
-        "client/test_seams.py::test_middleware_that_leads_elsewhere_takes_no_token_along",
-        "files/test_sockets.py::test_by_url_the_token_stays_at_home",
+        "client/test_seams.py::test_middleware_that_changes_the_origin_takes_no_token_along",
+        "files/test_sockets.py::test_a_download_by_url_sends_no_token_to_another_origin",
     ),
     "Certificates are checked.": (
-        "client/test_certificates.py::test_a_server_that_does_not_prove_its_name_gets_nothing",
-        "client/test_certificates.py::test_there_is_no_switch_to_stop_checking",
+        "client/test_certificates.py::test_a_server_that_does_not_prove_its_name_receives_nothing",
+        "client/test_certificates.py::test_verification_cannot_be_switched_off",
     ),
-    "Cookies are not kept": ("client/test_lifetime.py::test_who_we_are_is_told_and_cookies_are_not_kept",),
+    "Cookies are not kept": ("client/test_lifetime.py::test_the_user_agent_is_sent_and_cookies_are_not_kept",),
     "Values cannot leave their place.": (
         "transport/test_build.py::test_any_text_arrives_as_one_segment",
-        "transport/test_build.py::test_what_would_change_the_path_is_refused_by_name",
-        "transport/test_build.py::test_headers_cannot_be_broken_out_of",
+        "transport/test_build.py::test_values_that_would_change_the_path_are_refused_by_name",
+        "transport/test_build.py::test_header_values_cannot_add_headers",
     ),
     "Responses are bounded.": (
-        "client/test_broken_responses.py::test_a_success_that_becomes_too_large_is_refused_with_a_way_out",
-        "client/test_errors.py::test_an_error_body_is_read_up_to_a_limit_and_the_rest_left",
+        "client/test_broken_responses.py::test_a_response_that_grows_too_large_is_refused_with_advice",
+        "client/test_errors.py::test_an_error_body_is_read_up_to_a_limit",
     ),
     "Repeating is safe.": (
-        "transport/test_retry.py::test_other_calls_only_when_they_were_not_executed",
+        "transport/test_retry.py::test_other_calls_are_retried_only_if_they_were_not_executed",
         "client/test_retries.py::test_a_write_that_may_have_arrived_is_not_sent_again",
-        "client/test_retries.py::test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say",
+        "client/test_retries.py::test_a_server_that_hangs_up_gets_exactly_the_reported_attempts",
     ),
 }
 
 
-def test_each_promise_names_tests_and_each_test_is_there() -> None:
+def test_each_promise_names_existing_tests() -> None:
     promises = TEXT.partition("## What is promised")[2].partition("\n## ")[0]
     assert re.findall(r"^- \*\*(.*?)\*\*", promises, re.MULTILINE) == list(HELD)
     missing: list[str] = []

@@ -1,4 +1,4 @@
-"""The site is built from the pages without a network, and its reference has everything there is."""
+"""The site builds from the pages without network access, and its reference is complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytest.importorskip("material", reason="mkdocs-material is not installed (extra 
 
 def test_the_reference_has_every_operation_table_and_check(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    proxy = "http://127.0.0.1:9"  # where nothing answers: a build that asks the network fails
+    proxy = "http://127.0.0.1:9"  # where nothing responds: a build that needs the network fails
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", ".mkdocs.yml", "-d", site],
         cwd=ROOT,
