@@ -1,4 +1,4 @@
-"""An account in memory whose things change their states as time passes, asked through the generated methods."""
+"""An account in memory whose objects change state over time, read through the generated methods."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Account(Sender):
-    """Sender and client at once.
+    """Sender and client in one.
 
     Attributes:
-        things: what there is, by id: a function from seconds since the start to a thing or `None` (not there yet).
-        trouble: called with the operation id before every answer; may raise.
+        things: what exists, by id: a function from seconds since the start to an object or `None` (not there yet).
+        trouble: called with the operation id before every response; may raise.
         asked: `(seconds, operation id, path)` of every request.
-        page: items per page at most.
-        writes: what this client changed: seconds since the start, and the moment by the server's clock.
+        page: maximum of items per page.
+        writes: changes made by this client: seconds since the start, and the moment by the server's clock.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Account(Sender):
 
     @property
     def now(self) -> float:
-        # To the microsecond: a turn of the virtual loop takes a nanosecond.
+        # To the microsecond, since a turn of the virtual loop takes a nanosecond.
         return round(asyncio.get_running_loop().time() - self.began, 6)
 
     def waiters(self, chance: float = 0.5) -> Waiters:
@@ -118,7 +118,7 @@ def thing(id: str = "x", **values: Any) -> SimpleNamespace:
 def states(
     *steps: tuple[float, str | None], make: Callable[[str], Any] = lambda state: thing(status=state)
 ) -> Callable[[float], Any]:
-    """Something that is in each state from its second on; `None`: not there."""
+    """An object that enters each state at its second; `None` means that it does not exist."""
 
     def at(now: float) -> Any:
         current = None

@@ -1,6 +1,6 @@
-"""A job that its test kills: `python -m tests.support.bulk_process URL JOURNAL CREATES`.
+"""A job for a test that kills it: `python -m tests.support.bulk_process URL JOURNAL CREATES`.
 
-Describes every project anew and creates mail addresses in the first of them; prints how it ended.
+Changes the description of every project and creates mail addresses in the first one; prints how it ended.
 """
 
 from __future__ import annotations

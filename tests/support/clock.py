@@ -1,8 +1,8 @@
-"""An event loop whose time is virtual: it jumps to the next timer as soon as nothing else is left to do.
+"""An event loop with virtual time: it jumps to the next timer as soon as nothing else is ready.
 
-`asyncio.sleep`, timeouts, `loop.call_later` and everything built on `loop.time()` (aiolimiter, anyio) agree on it,
-so hours of waiting pass in milliseconds and every instant can be worked out by hand. Sockets may be open, but time
-does not wait for them: use it for code that only computes and sleeps.
+`asyncio.sleep`, timeouts, `loop.call_later` and everything based on `loop.time()` (aiolimiter, anyio) agree on it, so
+hours of waiting pass in milliseconds and every instant can be worked out by hand. Sockets may be open, but time does
+not wait for them: use it for code that only computes and sleeps.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 START = 1000.0
-"""What `loop.time()` says at first; not zero, so that a forgotten default of zero shows."""
+"""Initial value of `loop.time()`; not zero, so that a forgotten default of zero is noticed."""
 
 _STUCK_AFTER = 5.0
-"""Real seconds without any event and without a timer after which a test is declared stuck."""
+"""Real seconds without an event or a timer after which a test counts as stuck."""
 
 _TURN = 1e-9
-"""Seconds that each turn of the loop takes, so that code which waits for a rounding error to pass does not wait forever."""
+"""Seconds per turn of the loop, so that code which waits for a rounding error to pass does not wait forever."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Polls real events without waiting and spends the waiting time on the virtual clock instead."""
+    """Polls real events without waiting, and advances the virtual clock instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop with `time()` of its own; `advance` is what waiting does."""
+    """A loop with its own `time()`; `advance` takes the place of waiting."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -55,12 +55,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Threads live in real time: a limit of virtual seconds, which Python 3.12 and later set, is over at once."""
+        """Threads run in real time; a limit in virtual seconds, as set by Python 3.12 and later, would expire."""
         await super().shutdown_default_executor()
 
 
 class VirtualClock:
-    """The running loop's time as a `Clock` to hand in."""
+    """The running loop's time as a `Clock` to inject."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -76,7 +76,7 @@ def run_virtual(main: Coroutine[Any, Any, R]) -> R:
 
 
 def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-    """Decorator: the async test (or function) runs whole on a fresh virtual loop. Async fixtures do not reach into it."""
+    """Decorator: run the async test or function on a fresh virtual loop. Async fixtures run outside it."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,5 +86,5 @@ def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
 
 
 def close_to(value: float, expected: float, within: float = 1e-6) -> bool:
-    """Whether two instants or durations are the same but for rounding."""
+    """Whether two instants or durations are equal except for rounding."""
     return abs(value - expected) <= within

@@ -1,4 +1,4 @@
-"""Opens an inventory, in a process of its own, for tests that kill it: `python -m tests.support.convert_process FILE`."""
+"""Opens an inventory as its own process, for tests that kill it: `python -m tests.support.convert_process FILE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the codec share."""
+"""Helpers for the tests of the codec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mittwald_async.runtime.operation import Operation, Result
 
 
 def operation(*results: Result | str, operation_id: str = "test-get", path: str = "/v2/tests") -> Operation[Any]:
-    """An operation with these results; a string is the type of a JSON answer with status 200."""
+    """An operation with these results; a string is the type of a JSON response with status 200."""
     return Operation(
         operation_id=operation_id,
         method="GET",
@@ -27,11 +27,11 @@ def operation(*results: Result | str, operation_id: str = "test-get", path: str 
 
 
 def decode(expression: str, value: Any, *, strict: bool = False, operation_id: str = "test-get") -> Any:
-    """Decode a value that came as JSON."""
+    """Decode a value that arrives as JSON."""
     body = json.dumps(value).encode()
     return codec.decode(operation(expression, operation_id=operation_id), 200, "application/json", body, strict=strict)
 
 
 def again(expression: str, value: Any, *, strict: bool = False) -> Any:
-    """JSON → value → JSON."""
+    """Round trip: JSON → value → JSON."""
     return json.loads(codec.encode(decode(expression, value, strict=strict)))

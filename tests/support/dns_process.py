@@ -1,4 +1,4 @@
-"""A program of its own that adds entries: `python -m tests.support.dns_process URL TOKEN NUMBER HOW-MANY ZONE KIND`."""
+"""A process that adds entries: `python -m tests.support.dns_process URL TOKEN NUMBER HOW-MANY ZONE KIND`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document as a judge of answers, where it is at hand."""
+"""Checks responses against the OpenAPI document, where it is available."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = Path(
     os.environ.get("MITTWALD_OPENAPI") or Path(__file__).parents[2].parent / "shared" / "spec" / "mittwald-v2.json"
 )
 AT_HAND = PATH.is_file()
-# Neither checker knows these libraries' types whole.
+# Neither checker knows all types of these libraries.
 jsonschema: Any = importlib.import_module("jsonschema")
 referencing: Any = importlib.import_module("referencing")
 draft4: Any = importlib.import_module("referencing.jsonschema").DRAFT4
@@ -22,7 +22,7 @@ _URN = "urn:document"
 
 
 def complaints(method: str, path: str, status: int, data: Any) -> list[str]:
-    """What the document objects to in an answer's JSON. Its unions overlap, so one fitting variant is enough."""
+    """Violations of the document in a response's JSON. Its unions overlap, so one fitting variant is enough."""
     responses = _document()["paths"][path][method.lower()]["responses"]
     if str(status) not in responses:
         return [f"status {status} is not documented"]
@@ -54,7 +54,7 @@ def _registry() -> Any:
 
 
 def _translate(node: Any) -> None:
-    """OpenAPI 3.0's dialect into JSON Schema: nullable, types that are none, overlapping unions, made-up requirements."""
+    """From OpenAPI 3.0's dialect to JSON Schema: nullable, invalid types, overlapping unions, made-up requirements."""
     if isinstance(node, list):
         items: list[Any] = node  # pyright: ignore[reportUnknownVariableType]
         for item in items:

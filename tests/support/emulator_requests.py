@@ -1,4 +1,4 @@
-"""Talking to an emulator's core without a socket."""
+"""Requests to an emulator's core without a socket."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CALM: dict[str, Any] = {
     "rate_limit": None,
     "transitions": Transitions(length=0.0, failing=0.0),
 }
-"""No trait that depends on time or chance."""
+"""No behaviour that depends on time or chance."""
 
 
 class Heard:
-    """An answer, read."""
+    """A response, read completely."""
 
     def __init__(self, answer: EmulatedResponse) -> None:
         self.status = answer.status
@@ -41,7 +41,7 @@ class Heard:
 
 
 class Talk:
-    """One emulator and its default token."""
+    """One emulator with its default token."""
 
     def __init__(self, **options: Any) -> None:
         self.emulator = Emulator(**{**CALM, **options})
@@ -49,7 +49,7 @@ class Talk:
         self.token: str | None = self.emulator.token
 
     async def say(self, method: str, url: str, json: Any = None, *, data: bytes = b"", **headers: str) -> Heard:
-        """Header names are written with underscores."""
+        """Send a request. Header names are written with underscores."""
         return await self._send(method, url, json, data, headers)
 
     async def _send(self, method: str, url: str, json: Any, data: bytes, headers: dict[str, str]) -> Heard:
@@ -78,5 +78,5 @@ class Talk:
         return await self._send("DELETE", url, None, b"", headers)
 
     async def project(self) -> str:
-        """Id of a project that the caller may see."""
+        """Id of a project visible to the caller."""
         return (await self.get("/v2/projects?limit=1")).ids[0]

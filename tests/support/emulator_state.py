@@ -1,4 +1,4 @@
-"""Worlds to look at, without a core around them."""
+"""Worlds of the emulator to inspect, without a core around them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .emulator_requests import Heard, Talk
 
 load_all()
 DAY = date(2026, 1, 1)
-"""By which the accounts of the stories are dated."""
+"""The date of the accounts in scenarios."""
 LENGTH = 10.0
-"""Seconds of one phase in stories about things that take time."""
+"""Seconds per phase in scenarios about things that take time."""
 
 
 def world(**options: Any) -> World:
@@ -26,7 +26,7 @@ def world(**options: Any) -> World:
 
 
 class Story(Talk):
-    """An emulator in which things take `LENGTH` seconds a phase, on a clock that only the test moves."""
+    """An emulator whose transitions take `LENGTH` seconds per phase, on a clock that only the test moves."""
 
     def __init__(self, **options: Any) -> None:
         transitions = options.pop("transitions", Transitions(length=LENGTH, failing=options.pop("failing", 0.0)))
@@ -42,7 +42,7 @@ class Story(Talk):
         return self.core.world
 
     def read(self, kind: str, index: int = 0) -> dict[str, Any]:
-        """One of the account's objects as it is stored."""
+        """A stored object of the account."""
         return self.world.read(kind, self.world.keys(kind)[index : index + 1][0])
 
     def where(self, kind: str, **properties: Any) -> dict[str, Any]:
@@ -54,20 +54,20 @@ class Story(Talk):
         raise AssertionError(f"no {kind} with {properties}")
 
     async def made(self, url: str, body: Any, name: str = "id") -> str:
-        """Create something: its id."""
+        """Create something and return its id."""
         answer = await self.post(url, body)
         assert answer.status in (200, 201), answer
         id: str = answer.json[name]
         return id
 
     async def seen(self, url: str) -> Any:
-        """What is to be read there."""
+        """The JSON that a GET returns."""
         answer = await self.get(url)
         assert answer.status == 200, answer
         return answer.json
 
     async def done(self, method: str, url: str, body: Any = None) -> Heard:
-        """Something that must succeed."""
+        """Send a request that must succeed."""
         answer = await self.say(method, url, body)
         assert answer.status < 300, answer
         return answer

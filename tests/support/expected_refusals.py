@@ -1,8 +1,8 @@
-"""Operations whose valid, but made-up request is refused, and why. All others answer their documented success.
+"""Operations that refuse a valid but made-up request, and why. All others respond with their documented success.
 
-What the document says is not enough to make every request succeed: it does not say which ids exist (`MADE_UP`), which
-secrets and codes are right (`SECRET`), and what state a thing is in (`STATE`). Each entry is the status and what its
-message says, so that another refusal is noticed.
+The document does not say enough for every request to succeed: neither which ids exist (`MADE_UP`), nor which secrets
+and codes are right (`SECRET`), nor the state of an object (`STATE`). Each entry is the status and a part of the message,
+so that any other refusal is noticed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MADE_UP: dict[str, tuple[int, str]] = {
     "user-get-session": (404, "token potsdam-jena not found"),
     "user-terminate-session": (404, "token potsdam-jena not found"),
 }
-"""The path or body names something that the test made up, for lack of a list to look it up in."""
+"""The path or body names something that the test made up, since no list offers it."""
 
 STATE: dict[str, tuple[int, str]] = {
     "backup-delete-project-backup": (412, "system backups cannot be deleted"),
@@ -65,7 +65,7 @@ STATE: dict[str, tuple[int, str]] = {
     "project-delete-project-membership": (412, "an inherited membership belongs to the customer"),
     "user-confirm-mfa": (412, "no second factor is being set up"),
 }
-"""The first thing of its kind is in a state in which this cannot be done."""
+"""The first object of its kind is in a state that does not allow this."""
 
 SECRET: dict[str, tuple[int, str]] = {
     "deprecated-user-service-phone-number-verify": (412, "phoneNumber is not the number to be verified"),
@@ -79,6 +79,6 @@ SECRET: dict[str, tuple[int, str]] = {
     "user-reset-recoverycodes": (412, "multiFactorCode is not the current code"),
     "user-verify-phone-number": (412, "phoneNumber is not the number to be verified"),
 }
-"""The body holds a secret, code or number that the test made up."""
+"""The body contains a secret, code or number that the test made up."""
 
 REFUSALS: dict[str, tuple[int, str]] = {**MADE_UP, **SECRET, **STATE}

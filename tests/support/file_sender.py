@@ -1,4 +1,4 @@
-"""A host of files in memory: a `StreamSender` that knows ranges, breaks connections and changes files when told to."""
+"""A file host in memory: a `StreamSender` that supports ranges, and breaks connections or changes files on request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GET_FILE: Operation[bytes] = Operation(
 
 
 class HandClock:
-    """Time that passes only by sleeping, and at once."""
+    """Time that passes only by sleeping, and immediately."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -59,9 +59,9 @@ class Answered:
 
 
 class Host:
-    """One file, served over and over. Each entry of `plan` shapes one answer, in order:
+    """One file, served repeatedly. Each entry of `plan` shapes one response, in order:
 
-    `cut=n` break after n bytes of the body, `end=n` end silently there, `refuse=error` raise instead of answering,
+    `cut=n` break after n bytes of the body, `end=n` end silently there, `refuse=error` raise instead of responding,
     `status`, `headers` (`None` removes one), `ranges=False` ignore `Range`, `content=…` serve another file from now on.
     """
 

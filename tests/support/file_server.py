@@ -1,4 +1,4 @@
-"""A real server for files on the loopback: ranges, broken connections, uploads, and no memory of the bytes it sends."""
+"""A real file server on loopback: ranges, broken connections, uploads, and constant memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import BodyPartReader, web
 
 BLOCK = bytes(range(256)) * 256
-"""Content of any size is this, repeated."""
+"""Content of any size repeats this."""
 
 
 def content(start: int, end: int) -> bytes:
@@ -27,7 +27,7 @@ def checksum(size: int) -> str:
 
 
 class Web:
-    """`size` bytes under every file; `breaks`: positions in the file at which a connection is reset, each once."""
+    """Serves `size` bytes under every name; `breaks`: positions in the file at which a connection breaks, once each."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -76,7 +76,7 @@ class Web:
             start = end
             if stop is not None and start == stop:
                 self.breaks.remove(stop)
-                await asyncio.sleep(0.05)  # let what was written leave
+                await asyncio.sleep(0.05)  # let the written bytes leave
                 if request.transport is not None:
                     request.transport.abort()
                 return response

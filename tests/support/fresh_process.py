@@ -1,4 +1,4 @@
-"""Python in a fresh process: what a single import costs and brings along."""
+"""Python in a fresh process: what a single import costs and loads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def ordinary_environment() -> dict[str, str]:
-    """That of a user: no coverage, and bytecode is kept, as it is for an installed package."""
+    """A user's environment: no coverage, and bytecode is written, as for an installed package."""
     strange = ("COV_", "COVERAGE", "PYTHONDONTWRITEBYTECODE")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
     return {**inherited, "PYTHONPATH": str(ROOT)}
 
 
 def fresh(code: str, *flags: str) -> Any:
-    """Run code in a new interpreter; gives what it prints as JSON."""
+    """Run code in a new interpreter and return the JSON it prints."""
     done = subprocess.run(
         [sys.executable, *flags, "-c", code],
         env=ordinary_environment(),
@@ -34,7 +34,7 @@ def fresh(code: str, *flags: str) -> Any:
 
 
 def loaded_by(code: str) -> set[str]:
-    """Names of the modules that running some code loads."""
+    """Names of the modules loaded by some code."""
     found = fresh(
         f"import json, sys\nbefore = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
     )

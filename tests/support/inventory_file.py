@@ -1,4 +1,4 @@
-"""Inventory files made row by row, for checks, reports and exports."""
+"""Inventory files built row by row, for checks, reports and exports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ZERO = "2026-11-01T03:00:00+00:00"
 
 
 class InventoryFile:
-    """A file with sweeps of one or more accounts. Each `sweep` is the whole truth of its evening."""
+    """A file with sweeps of one or more accounts. Each `sweep` states everything that exists at its time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,15 +40,15 @@ class InventoryFile:
         failures: Sequence[Mapping[str, Any]] = (),
         projects: Sequence[str] | None = None,
     ) -> int:
-        """Store one evening; gives the number of its sweep. What was there and is not any more is gone.
+        """Store one sweep and return its number. Rows that are not given any more are gone.
 
         Args:
-            rows: the items of each resource that was asked for.
-            account: whose.
-            at: when the sweep was begun and ended.
+            rows: the items of each requested resource.
+            account: the account's name.
+            at: when the sweep began and ended.
             state: how it ended.
-            failures: lists that failed; each names its `resource`, maybe its `project`, `customer` and `error`.
-            projects: the sweep was of these only.
+            failures: lists that failed; each names its `resource` and optionally its `project`, `customer` and `error`.
+            projects: limits the sweep to these projects.
         """
         self._sweeps += 1
         number = self._sweeps
@@ -86,7 +86,7 @@ class InventoryFile:
     def _cover(
         self, db: sqlite3.Connection, sweep: int, resource: str, rows: Rows, failures: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Where lists failed, each project had one of its own."""
+        """If lists failed, each project had its own."""
         read: list[str] = []
         if failures:
             failed = {failure.get("project") for failure in failures}

@@ -1,6 +1,6 @@
-"""JSON for a type, made from the type itself: what the round trips run on.
+"""JSON for a type, generated from the type itself, for round trips.
 
-Every decision is asked of `choose(n)`, which gives a number below `n`: hypothesis decides, or a fixed rule does.
+Every decision calls `choose(n)`, which returns a number below `n`: hypothesis decides, or a fixed rule does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from . import sample_models as made_up
 Choose = Callable[[int], int]
 
 DEEP = 5
-"""Levels after which optional properties are left out and lists stay empty, so that recursive types end."""
+"""Depth beyond which optional properties are omitted and lists are empty, so that recursive types end."""
 
 _ANY: tuple[Any, ...] = ({"free": [1, 2.5, None, {"form": True}]}, [], "text", 0, False)
 _SCALARS: dict[Any, tuple[Any, ...]] = {
@@ -41,12 +41,12 @@ _SCALARS: dict[Any, tuple[Any, ...]] = {
 
 
 class Maker:
-    """Makes JSON.
+    """Generates JSON.
 
     Args:
-        choose: decides.
-        optionals: properties that may be absent are there always (True), never (False), or as `choose` says (None).
-        unknown: unions get a variant nobody documented, enums a new value.
+        choose: makes the decisions.
+        optionals: optional properties are always present (True), never (False), or as `choose` decides (None).
+        unknown: unions get an undocumented variant, enums a new value.
     """
 
     def __init__(self, choose: Choose, *, optionals: bool | None = None, unknown: bool = False) -> None:
@@ -93,7 +93,7 @@ class Maker:
                     continue
             expected = bare(field.type)
             if not field.required and is_union(expected) and UnsetType not in members(expected):
-                # `None` stands for absence here: null is no documented value.
+                # `None` stands for absence here: null is not a documented value.
                 parts = tuple(part for part in members(expected) if part is not NoneType)
                 made[field.encode_name] = self.make_union(parts, depth + 1)
             else:
@@ -107,7 +107,7 @@ class Maker:
         return self.variant(stand_in, 0 if depth > DEEP else self.choose(len(stand_in.variants)), depth)
 
     def variant(self, stand_in: type[UnionStandIn], index: int, depth: int = 0) -> Any:
-        """JSON of one variant, with the constants its plan looks for."""
+        """JSON of one variant, with the constants its plan tests."""
         made = self.make(variants_of(stand_in)[index], depth + 1)
         for number, test in stand_in.plan:
             if number == index:
@@ -124,7 +124,7 @@ class Maker:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal as JSON; date-times may be written differently if the instant is the same. 5 is not 5.0 and not true."""
+    """Equal as JSON; date-times may be written differently if the instant is equal. 5 is neither 5.0 nor true."""
     if isinstance(left, str) and isinstance(right, str) and left != right:
         try:
             return datetime.fromisoformat(left) == datetime.fromisoformat(right)
@@ -142,7 +142,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def domains() -> list[str]:
-    """Names of the modules with models: the made-up one and every generated one there is."""
+    """Names of the modules with models: the made-up one and all generated ones."""
     try:
         package = importlib.import_module("mittwald_async.models")
     except ImportError:

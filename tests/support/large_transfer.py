@@ -1,4 +1,4 @@
-"""A large file down and up again over the loopback, server and client in one process: time, and memory above idle.
+"""Downloads and uploads a large file over loopback in one process: prints time, and memory above idle.
 
 python -m tests.support.large_transfer 5000000000 /some/folder
 """
@@ -20,7 +20,7 @@ _SMALL = 1_000_000
 
 
 def _peak() -> float:
-    """Peak memory of this process so far, MB."""
+    """Peak memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

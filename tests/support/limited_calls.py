@@ -1,4 +1,4 @@
-"""Calls that a limiter lets through, and what a server says to them."""
+"""Calls that a limiter grants, and the server's responses to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list server in memory: a sender whose answers can be cut, refused, delayed, moved and broken."""
+"""A list server in memory: a sender whose responses can be cut, refused, delayed, shifted and broken."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def listing(paging: Paging | None, name: str = "list-things") -> Operation[Any]:
 
 
 class ListServer(Sender):
-    """Answers list operations from `items`.
+    """Serves list operations from `items`.
 
     Attributes:
-        cap: refuse a larger `limit` with a 400 saying so; `complaint` is its text, `{}` the cap.
-        silent_cap: give no more than this per page and say nothing.
-        totals, told_limit: which headers are sent. told_total: says this instead of the true total.
+        cap: refuse a larger `limit` with a 400 that says so; `complaint` is its text, with `{}` for the cap.
+        silent_cap: serve no more than this per page, without saying so.
+        totals, told_limit: which headers are sent. told_total: is sent instead of the true total.
         deaf: ignore every paging parameter.
-        before: called with the request's number before it is answered; may change `items`, sleep, raise.
-        sent: the queries in order of arrival. `running`, `most_running`: requests being answered.
+        before: called with the request's number before the response; may change `items`, sleep or raise.
+        sent: the queries in order of arrival. `running`, `most_running`: requests in flight.
     """
 
     def __init__(

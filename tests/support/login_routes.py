@@ -1,4 +1,4 @@
-"""A front desk for credentials: an `Exchange` that answers like the API's login routes, and a clock to hold in hand."""
+"""Login routes in memory: an `Exchange` that responds like the API's login routes, and a manual clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Reply = tuple[int, object] | Exception
 
 
 class Wall:
-    """A wall clock that stands still until it is moved."""
+    """A wall clock that stands still until moved."""
 
     def __init__(self) -> None:
         self.time = NOON
@@ -36,7 +36,7 @@ class Wall:
 
 
 class Desk:
-    """Answers what it is told to, in order, by operation; afterwards sessions of an hour, numbered."""
+    """Responds as scripted, in order, by operation; after that with numbered sessions of an hour."""
 
     def __init__(self, wall: Wall | None = None) -> None:
         self.wall = wall or Wall()
@@ -45,7 +45,7 @@ class Desk:
         self.replies: dict[str, list[Reply]] = {}
         self.issued = 0
         self.hold: asyncio.Event | None = None
-        """Answers wait for it."""
+        """Responses wait for it."""
         self.on_ask: Callable[[str], None] = lambda operation_id: None
 
     @property
@@ -85,5 +85,5 @@ class Desk:
 async def never(
     operation_id: str, method: str, path: str, body: Secret, content_type: str = "application/json"
 ) -> TokenResponse:
-    """An exchange that must not be needed."""
+    """An exchange that must not be called."""
     raise AssertionError(f"{operation_id} was called")

@@ -1,4 +1,4 @@
-"""Grafana's query endpoint, as it is documented: a frame for each series, errors inside the 200."""
+"""Grafana's query endpoint as documented: one frame per series, errors inside the 200."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def frame(ref_id: str, values: list[Any], labels: dict[str, str] | None = None, 
 async def grafana(
     answer: Callable[[dict[str, Any]], Any],
 ) -> AsyncGenerator[tuple[Mittwald, list[dict[str, Any]]], None]:
-    """A client of a server that answers like this; the second value fills with what it was asked."""
+    """A client of a server that responds this way; the second value collects the requests."""
     asked: list[dict[str, Any]] = []
 
     async def query(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Lists of servers that lie, move and forget, each written down as one case: what is odd, and what has to come of it."""
+"""Lists of servers with wrong, changing or missing information, one case each: the quirks and the expected outcome."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ KINDS: Mapping[str, Paging] = {
     "untold page": Paging(limit=True, page=True),
     "whole": Paging(totals=True),
 }
-"""What the document says of a list."""
+"""The documented paging of a list."""
 
 
 ENDLESS = 500
-"""Requests that no case needs."""
+"""More requests than any case needs."""
 
 
 class Quirk(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is wrong with one answer, or with all."""
+    """What is wrong with one response, or with all."""
 
     on: int | None = None
-    """Number of the answer, from 1; none: every one."""
+    """Number of the response, from 1; none: every one."""
     total: str | UnsetType | None = UNSET
     """What its headers say instead of the truth; null: nothing."""
     limit: str | UnsetType | None = UNSET
     skip: str | UnsetType | None = UNSET
     give: int | None = None
-    """Only the first so many of the items asked for."""
+    """Only this many of the requested items."""
     more: int = 0
-    """So many items more than asked for."""
+    """This many items more than requested."""
     again: bool = False
-    """The items of the answer before, once more."""
+    """The items of the previous response again."""
     length: int | None = None
-    """Before it answers, the list becomes this long."""
+    """Before it responds, the list gets this length."""
     pushed: int = 0
-    """Before it answers, so many new items come to the list's head. Their ids are negative."""
+    """Before it responds, so many new items appear at the head of the list, with negative ids."""
     status: int | None = None
     """No items, but this status."""
     says: str = "pagination.limit: Must be less than or equal to 7"
@@ -60,17 +60,17 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     items: int
     kind: Literal["skip", "page", "untold", "untold page", "whole"] = "skip"
     ask: dict[str, int] = {}
-    """`limit`, `skip`, `page` as the caller says them."""
+    """`limit`, `skip` and `page` as the caller passes them."""
     ahead: int = 4
     unique: bool = False
     quirks: tuple[Quirk, ...] = ()
     gives: str = ""
-    """The ids that come, in order: `0-9 5 12-30`."""
+    """The ids received, in order: `0-9 5 12-30`."""
     requests: int | None = None
     error: str | None = None
     """The exception that ends it."""
     rest: str | None = None
-    """What resuming gives after it, from a server that has become sane."""
+    """What resuming yields afterwards, from a server without quirks."""
 
 
 class OddServer(ListServer):
@@ -125,7 +125,7 @@ class OddServer(ListServer):
 
 
 class Read(msgspec.Struct):
-    """What came of a case."""
+    """The outcome of a case."""
 
     ids: list[int]
     requests: int
@@ -134,7 +134,7 @@ class Read(msgspec.Struct):
 
 
 async def read(case: Case) -> Read:
-    """Read the list of a case item by item; after a `PagingError` also what resuming gives without quirks."""
+    """Read the list of a case item by item; after a `PagingError` also resume it without quirks."""
     server = OddServer(case)
     query: dict[str, object] = dict(case.ask)
     pages: Pages[Thing] = Pages(server, listing(KINDS[case.kind]), (), query)
@@ -157,7 +157,7 @@ def numbered(start: int, stop: int) -> list[Thing]:
 
 
 def spans(ids: Sequence[int]) -> str:
-    """Ids as text: runs of neighbours as `first-last`."""
+    """Ids as text: consecutive ones as `first-last`."""
     runs: list[list[int]] = []
     for one in ids:
         if runs and one == runs[-1][-1] + 1 and one > 0:

@@ -1,4 +1,4 @@
-"""Made-up OpenAPI documents, and what it takes to use the code that is generated from them."""
+"""Made-up OpenAPI documents, and helpers to use the code generated from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONFIG = Config(prefix="shop.", reference="https://docs.example/{tag}/{operation
 def document(
     schemas: Json | None = None, paths: Json | None = None, *, responses: Json | None = None, **rest: Any
 ) -> Json:
-    """A whole document around schemas and paths."""
+    """A complete document around schemas and paths."""
     return {
         "openapi": "3.0.3",
         "info": {"title": "Shop", "version": "7"},
@@ -37,7 +37,7 @@ def document(
 
 
 def ok(schema: Json | None = None, content_type: str = "application/json", also: Json | None = None) -> Json:
-    """Responses: a 200 with the schema, or with nothing; others beside it."""
+    """Responses: a 200 with the schema or empty, and further ones."""
     answer: Json = {"description": "fine"}
     if schema is not None:
         answer["content"] = {content_type: {"schema": schema}}
@@ -75,7 +75,7 @@ def compiled(root: Json, config: Config = CONFIG) -> Compiled:
 
 
 class Package:
-    """Generated code, imported from a directory of its own."""
+    """Generated code, imported from its own directory."""
 
     def __init__(self, root: Json, directory: Path, config: Config = CONFIG) -> None:
         self.made = compiled(root, config)
@@ -110,7 +110,7 @@ class Package:
 
 
 class Recorder:
-    """A sender that remembers what it was given."""
+    """A sender that records its calls."""
 
     def __init__(self, result: object = None) -> None:
         self.result = result
@@ -135,7 +135,7 @@ class Recorder:
 
 
 def given(values: object) -> object:
-    """What of a mapping is sent: arguments that were not given left out."""
+    """The part of a mapping that is sent, without omitted arguments."""
     if not is_object(values):
         return values
     return {key: value for key, value in values.items() if value is not None and value is not UNSET}

@@ -1,4 +1,4 @@
-"""A small domain with everything that makes decoding hard; the same shapes the generator writes."""
+"""A small domain with everything that makes decoding hard, in the form that the generator writes."""
 
 from __future__ import annotations
 

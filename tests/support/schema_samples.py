@@ -1,4 +1,4 @@
-"""JSON for a schema, read from the document itself: an opinion that owes the generator nothing."""
+"""JSON for a schema, generated from the document alone, independently of the generator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _DEEP = 9
 
 @dataclass(frozen=True)
 class Choice:
-    """How the undecided is decided.
+    """How open choices are made.
 
-    `full`: optional properties are there. `null`: what may be null is. `variant`: which alternative of every union.
+    `full`: include optional properties. `null`: use null where allowed. `variant`: the alternative to take in every union.
     """
 
     full: bool
@@ -33,7 +33,7 @@ class Sampler:
         """Alternatives of the widest union met so far."""
 
     def samples(self, schema: Json) -> Iterator[Any]:
-        """Every variant once in full and once bare, and in full with nulls."""
+        """Every variant in full, with required properties only, and in full with nulls."""
         self.widest = 1
         variant = 0
         while variant < self.widest:

@@ -1,4 +1,4 @@
-"""A server that does what a script says, byte by byte, and a clock that never waits."""
+"""A server that follows a script byte by byte, and a clock that never waits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ DELETE_PROJECT: Operation[None] = Operation(
 
 
 class Seen(NamedTuple):
-    """One request as it arrived."""
+    """One request as received."""
 
     method: str
     target: str
@@ -81,14 +81,14 @@ class Seen(NamedTuple):
 
 
 _TURNS = 3
-"""Of the loop, from accepting a connection to serving it, and from closing one to its being closed."""
+"""Turns of the loop between accepting a connection and serving it, and between closing one and its being closed."""
 
 Act: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
 RawResponse: TypeAlias = bytes | Act
 
 
 def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] | None = None) -> bytes:
-    """An answer's bytes; anything but bytes becomes JSON."""
+    """A response's bytes; any other value is encoded as JSON."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
@@ -96,7 +96,7 @@ def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] 
 
 
 class Server:
-    """Answers by the script; its last answer goes on for ever."""
+    """Responds by the script, and repeats its last response."""
 
     def __init__(self, *script: RawResponse) -> None:
         self.script = list(script)
@@ -106,7 +106,7 @@ class Server:
         self.connections = 0
 
     def then(self, *script: RawResponse) -> None:
-        """From now on, another script."""
+        """Switch to another script."""
         self.script = list(script)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,7 +146,7 @@ async def _read(reader: asyncio.StreamReader, number: int) -> Seen:
 
 @asynccontextmanager
 async def serving(*script: RawResponse) -> AsyncGenerator[Server, None]:
-    """A server on a free port of the loopback."""
+    """A server on a free loopback port."""
     server = Server(*script)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -154,7 +154,7 @@ async def serving(*script: RawResponse) -> AsyncGenerator[Server, None]:
         task = asyncio.ensure_future(server.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also where it is cancelled before it has begun
+        task.add_done_callback(lambda _: writer.close())  # also when cancelled before it started
 
     listening = await asyncio.start_server(connected, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -162,7 +162,7 @@ async def serving(*script: RawResponse) -> AsyncGenerator[Server, None]:
         yield server
     finally:
         listening.close()
-        for _ in range(_TURNS):  # connections of callers who have given up may be about to come in
+        for _ in range(_TURNS):  # connections of callers that gave up may still arrive
             await asyncio.sleep(0)
         for task in tuple(tasks):
             task.cancel()
@@ -174,7 +174,7 @@ async def serving(*script: RawResponse) -> AsyncGenerator[Server, None]:
 
 
 class Clock:
-    """Sleeping moves it on at once."""
+    """Sleeping advances it immediately."""
 
     def __init__(self) -> None:
         self.time = 5000.0
@@ -190,7 +190,7 @@ class Clock:
 
 
 def shared(client: Mittwald) -> Shared:
-    """The room below a client that all of its clones share."""
+    """The state that all clones of a client share."""
     found = getattr(client, "_shared")  # noqa: B009 - a private name, on purpose
     assert isinstance(found, Shared)
     return found
@@ -198,7 +198,7 @@ def shared(client: Mittwald) -> Shared:
 
 @asynccontextmanager
 async def talking(*script: RawResponse, **options: Any) -> AsyncGenerator[tuple[Mittwald, Server, Clock], None]:
-    """A client open to a scripted server; dice always show 0.5."""
+    """A client opened against a scripted server; random numbers are always 0.5."""
     clock = Clock()
     async with serving(*script) as server, Mittwald(TOKEN, base_url=server.url, clock=clock, **options) as client:
         shared(client).chance = lambda: 0.5
@@ -206,7 +206,7 @@ async def talking(*script: RawResponse, **options: Any) -> AsyncGenerator[tuple[
 
 
 def idle_only(client: Mittwald) -> bool:
-    """Does the pool hold nothing but idle connections that can be used again?"""
+    """Whether the pool holds only idle, reusable connections."""
     session = shared(client).session
     assert session is not None
     connector: Any = session.session.connector

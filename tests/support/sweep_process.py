@@ -1,4 +1,4 @@
-"""A sweep in a process of its own, for tests that kill it: `python -m tests.support.sweep_process URL FILE [--resume]`."""
+"""A sweep as its own process, for tests that kill it: `python -m tests.support.sweep_process URL FILE [--resume]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The virtual loop keeps the promises other tests build on."""
+"""The virtual loop behaves as other tests rely on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.clock import START, VirtualClock, close_to, run_virtual, virt
 
 
 @virtual
-async def test_an_hour_passes_in_no_time() -> None:
+async def test_an_hour_passes_immediately() -> None:
     began, clock = time.monotonic(), VirtualClock()
     await clock.sleep(3600)
     assert close_to(clock.now(), START + 3600)
@@ -20,7 +20,7 @@ async def test_an_hour_passes_in_no_time() -> None:
 
 
 @virtual
-async def test_timeouts_timers_and_buckets_agree() -> None:
+async def test_timeouts_timers_and_rate_limiters_agree() -> None:
     loop, rang = asyncio.get_running_loop(), list[float]()
     loop.call_later(2.5, lambda: rang.append(loop.time()))
     with pytest.raises(TimeoutError):
@@ -41,8 +41,8 @@ def test_threads_still_reach_the_loop() -> None:
     assert run_virtual(main()) == 7
 
 
-def test_a_thread_that_is_still_busy_in_the_end_is_waited_for() -> None:
-    """Joining it has a limit of 300 s, in Python 3.12 and later: those of the loop, which pass at once."""
+def test_a_busy_thread_is_awaited_at_the_end() -> None:
+    """Python 3.12 and later join it with a limit of 300 s of loop time, which pass at once."""
     ended: list[bool] = []
 
     def busy() -> None:
@@ -56,7 +56,7 @@ def test_a_thread_that_is_still_busy_in_the_end_is_waited_for() -> None:
     assert ended
 
 
-def test_a_stuck_program_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_program_is_an_error_rather_than_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.clock._STUCK_AFTER", 0.01)
 
     async def main() -> None:

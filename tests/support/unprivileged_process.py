@@ -1,4 +1,4 @@
-"""Somebody who may not write, for tests: `python -m tests.support.unprivileged_process FOLDER` prints what each sink says there."""
+"""Runs without write permission: `python -m tests.support.unprivileged_process FOLDER` prints each sink's error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mittwald_async.inventory import Store, sink_for
 
 def main(folder: str) -> None:
     os.chdir(folder)
-    if os.geteuid() == 0:  # Nothing is read-only to root.
+    if os.geteuid() == 0:  # Root may write everywhere.
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)

@@ -1,4 +1,4 @@
-"""Requests made up from the facts: valid ones for every operation."""
+"""Valid made-up requests for every operation, from the models and operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .emulator_requests import Talk
 
 
 def text(value: Any) -> str:
-    """A value as a query, path or header writes it."""
+    """A value as written in a query, path or header."""
     if isinstance(value, bool):
         return str(value).lower()
     return msgspec.json.encode(value).decode() if isinstance(value, dict) else str(value)
@@ -32,16 +32,16 @@ TEXTS = {
     "schedule": "0 3 * * *",
     "version": "8.0",
 }
-"""Texts with a grammar that the facts do not tell."""
+"""Texts with a syntax that the models do not state."""
 _SAME_ID = {"databaseId": "mysqlDatabaseId"}
-"""Properties that name what a placeholder of the path names."""
+"""Properties that refer to the same object as a placeholder of the path."""
 _REDIS_VERSION = "7.2"
 _OF_PATH = {"/v2/deliveryboxes/{id}": "deliveryBox", "/v2/mailaddresses/{id}": "mailAddress"}
-"""Kinds of paths whose placeholder is only called `id`, by how they begin."""
+"""Kinds of paths whose placeholder is only called `id`, by prefix."""
 
 
 class Request:
-    """A valid request for one operation, with ids that exist where they can be had."""
+    """A valid request for one operation, with existing ids where available."""
 
     def __init__(self, talk: Talk, route: Route, ids: dict[str, str]) -> None:
         core = talk.core
@@ -79,7 +79,7 @@ class Request:
 
 
 async def request_for(talk: Talk, route: Route) -> Request:
-    """A request whose path names things that exist, found in the lists above them."""
+    """A request whose path names existing objects, found in the lists above them."""
     shapes = talk.core.checker.parameter_shapes(route)[0]
     ids = siblings(talk, route)
     path = ""
@@ -99,7 +99,7 @@ async def request_for(talk: Talk, route: Route) -> Request:
 
 
 async def listed(talk: Talk, path: str, name: str) -> str | None:
-    """Id of the first thing in the list at a path, if there is such a list."""
+    """Id of the first object in the list at a path, if there is such a list."""
     found = talk.core.routes.find("GET", path)
     if isinstance(found, frozenset) or not isinstance(found[0], Route) or not found[0].is_list:
         return None
@@ -115,7 +115,7 @@ async def listed(talk: Talk, path: str, name: str) -> str | None:
 
 
 def siblings(talk: Talk, route: Route) -> dict[str, str]:
-    """Stacks are often empty: one that has what the path asks for."""
+    """Stacks are often empty: choose one that has what the path needs."""
     if "stackId" not in route.path:
         return {}
     world = talk.core.world
@@ -128,7 +128,7 @@ def siblings(talk: Talk, route: Route) -> dict[str, str]:
 
 
 def with_ids(value: Any, talk: Talk, ids: dict[str, str]) -> Any:
-    """The value with existing ids and well-formed texts where a property's name says of what."""
+    """The value, with existing ids and well-formed texts where a property's name says what it refers to."""
     if isinstance(value, list):
         items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [with_ids(item, talk, ids) for item in items]

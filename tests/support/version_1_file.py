@@ -1,4 +1,4 @@
-"""A file as version 1 of this package wrote it, made by its own statements."""
+"""A file as written by version 1 of this package, created with its own statements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT = "2026-01-02T03:04:05.000+00:00"
 OPERATIONS = {"project": "project-list-projects", "customer_membership": "customer-list-memberships-for-customer"}
 
 Items = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""By resource and id: an item's properties."""
+"""Properties of items by resource and id."""
 
 
 def write(

@@ -1,4 +1,4 @@
-"""mittwald as a sender: a key, calls signed with it, session tokens, and the route that hands out public keys."""
+"""mittwald as a sender: a key, signed calls, session tokens, and the route for public keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class Sender:
-    """Knows one key of each purpose; counts how often it is asked for keys."""
+    """Has one key per purpose, and counts requests for keys."""
 
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.generate()

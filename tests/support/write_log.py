@@ -1,4 +1,4 @@
-"""Who was really changed: the emulator's log of writes that were carried out, whatever became of their answers."""
+"""What was really changed: the emulator's log of executed writes, whatever happened to their responses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mittwald_async.emulator import Emulator, Fault
 
 
 def faults(share: float) -> tuple[Fault, ...]:
-    """Faults of all kinds that befall this share of all writes: carried out with a spoilt or lost answer, cut off before
-    anything was done, refused for now."""
+    """Faults of all kinds for this share of all writes: executed with a damaged or lost response, interrupted before
+    execution, or temporarily refused."""
     return tuple(
         fault
         for method in ("PATCH", "POST")
@@ -32,10 +32,10 @@ def faults(share: float) -> tuple[Fault, ...]:
 
 
 def writes(api: Emulator, operation_id: str) -> Counter[str]:
-    """How often a write with a certain path and body was carried out."""
+    """How often a write with a given path and body was executed."""
     return counted((write.path, write.body) for write in api.writes if write.operation_id == operation_id)
 
 
 def counted(found: Iterable[tuple[str, object]]) -> Counter[str]:
-    """How often each occurs."""
+    """How often each value occurs."""
     return Counter(f"{path} {msgspec.json.encode(body).decode()}" for path, body in found)
