@@ -71,19 +71,19 @@ def test_rows_of_any_kind() -> None:
     assert to_polars([]).is_empty()
 
 
-def test_an_odd_value_does_not_hide_its_column() -> None:
+def test_a_deviating_value_does_not_hide_its_column() -> None:
     items: list[Any] = [TtlSeconds(seconds=60), TtlSeconds(seconds="soon")]  # type: ignore[arg-type]
     assert to_arrow(items).to_pylist() == [{"seconds": "60"}, {"seconds": "soon"}]
 
 
-def test_one_model_is_no_list_of_models() -> None:
+def test_a_single_model_is_refused() -> None:
     for wrong in (TtlSeconds(seconds=60), {"seconds": 60}, None, 5):
         for convert in (to_arrow, to_polars):
             with pytest.raises(InvalidArgumentError, match="items: must be a list of models or mappings, not "):
                 convert(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_what_is_no_row() -> None:
+def test_values_that_are_not_rows_are_refused() -> None:
     for wrong in ([5], ["a"], [None]):
         with pytest.raises(InvalidArgumentError, match="items: must be models or mappings"):
             to_arrow(wrong)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_without_the_library_the_message_says_what_to_install(monkeypatch: pytes
         to_polars([])
 
 
-async def test_a_model_shows_itself_in_a_notebook() -> None:
+async def test_a_model_is_displayed_in_a_notebook() -> None:
     settings = RecordSettings(ttl=TtlSeconds(seconds=60))
     assert "<th style='text-align:left'>ttl</th>" in settings._repr_html_()  # pyright: ignore[reportPrivateUsage] - what notebooks call
     async with Emulator(projects=3, drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
@@ -108,7 +108,7 @@ async def test_a_model_shows_itself_in_a_notebook() -> None:
     assert "items of " in shown
 
 
-def test_what_a_notebook_shows_is_escaped_and_has_no_secrets() -> None:
+def test_notebook_output_is_escaped_and_shows_no_secrets() -> None:
     from mittwald_async.runtime.display import properties
 
     text = properties([("<b>", "<script>"), ("password", "hunter2"), ("long", "x" * 999)], "<i>")
@@ -119,7 +119,7 @@ def test_what_a_notebook_shows_is_escaped_and_has_no_secrets() -> None:
 
 
 class TestPydantic:
-    def test_a_model_is_a_type_of_pydantic(self) -> None:
+    def test_a_model_can_be_a_pydantic_field(self) -> None:
         pydantic = pytest.importorskip("pydantic")
         adapter = pydantic.TypeAdapter(list[AsJson[TtlSeconds]])
         values = adapter.validate_python([TtlSeconds(seconds=60), {"seconds": 90}])
@@ -136,7 +136,7 @@ class TestPydantic:
             with pytest.raises(pydantic.ValidationError):
                 adapter.validate_python(wrong)
 
-    def test_as_a_response_of_fastapi(self) -> None:
+    def test_a_model_can_be_a_fastapi_response(self) -> None:
         pydantic = pytest.importorskip("pydantic")
         fastapi = pytest.importorskip("fastapi")
         app = fastapi.FastAPI()
