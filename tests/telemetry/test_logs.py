@@ -1,4 +1,4 @@
-"""`MITTWALD_LOG`: what a client does, on the standard error."""
+"""`MITTWALD_LOG`: the activity of a client, on standard error."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ async def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return said.splitlines()
 
 
-async def test_info_is_a_line_for_each_call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_info_prints_a_line_per_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MITTWALD_LOG", "info")
     found = [line for line in await lines(capsys) if "waits for" not in line]
     assert len(found) == 3
@@ -51,7 +49,7 @@ async def test_info_is_a_line_for_each_call(
         assert re.fullmatch(rf"\d{{4}}-\S+ \S+ {expected}", line)
 
 
-async def test_debug_is_a_line_for_everything(
+async def test_debug_prints_a_line_per_event(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MITTWALD_LOG", " DEBUG ")
@@ -60,12 +58,14 @@ async def test_debug_is_a_line_for_everything(
     assert any("attempt 1: 503" in line or "attempt 1: ServerError" in line for line in found)
 
 
-async def test_without_it_nothing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_without_the_variable_nothing_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("MITTWALD_LOG", raising=False)
     assert await lines(capsys) == []
 
 
-def test_another_value_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_value_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MITTWALD_LOG", "yes")
     with pytest.raises(ConfigurationError, match="MITTWALD_LOG must be debug or info, not 'yes'"):
         Mittwald("t")

@@ -46,7 +46,7 @@ class Collected:
         }
 
 
-async def test_a_call_that_is_repeated() -> None:
+async def test_a_retried_call() -> None:
     told = Collected()
     fault = Fault(operation="project-list-projects", status=503, count=1)
     async with (
@@ -91,7 +91,7 @@ async def test_a_call_that_is_repeated() -> None:
         assert metrics[f"mittwald.budget.{name}"][0][1].value > 0
 
 
-async def test_a_refusal_and_an_answer_that_never_came() -> None:
+async def test_a_refused_call_and_a_lost_response() -> None:
     told = Collected()
     async with Emulator() as api, Mittwald(api.token, base_url=api.url, observers=[told.telemetry]) as mw:
         with pytest.raises(NotFoundError):
@@ -108,7 +108,7 @@ async def test_a_refusal_and_an_answer_that_never_came() -> None:
     assert "http.response.status_code" not in (attempt.attributes or {})
 
 
-def test_secrets_are_masked_methods_are_few_and_odd_orders_do_no_harm() -> None:
+def test_secrets_are_masked_methods_are_limited_and_any_event_order_is_accepted() -> None:
     told = Collected()
     what: dict[str, Any] = {
         "call": 1,
