@@ -1,4 +1,4 @@
-"""What is sent for which argument, and what is refused before anything is."""
+"""How arguments are encoded, and which are refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_path_segment_is_encoded(value: object, sent: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", "a\0b", "\ud800", None, b"x", ["a"], object()])
-def test_what_would_change_the_path_is_refused_by_name(value: object) -> None:
+def test_values_that_would_change_the_path_are_refused_by_name(value: object) -> None:
     with pytest.raises(InvalidArgumentError, match="project_id") as caught:
         segment(value, "project_id")
     assert caught.value.parameter == "project_id"
@@ -102,7 +102,7 @@ def test_any_text_arrives_as_one_segment(text: str) -> None:
         (Color.RED, "red"),
     ],
 )
-def test_scalars_look_like_the_documents(value: object, sent: str) -> None:
+def test_scalars_are_written_as_in_the_document(value: object, sent: str) -> None:
     assert scalar(value, "x") == sent
 
 
@@ -113,13 +113,13 @@ def test_ambiguous_scalars_are_refused(value: object) -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_float_is_sent_without_exponent_and_means_the_same(value: float) -> None:
+def test_every_float_is_sent_without_an_exponent_and_keeps_its_value(value: float) -> None:
     text = scalar(value, "x")
     assert "e" not in text.lower()
     assert float(text) == value
 
 
-def test_lists_repeat_and_absent_values_vanish() -> None:
+def test_lists_are_repeated_and_absent_values_omitted() -> None:
     query = {"a": ["x", 2, True], "b": None, "c": UNSET, "d": "y z", "e": (), "f": {"k": 1}}
     assert query_pairs(query, {}) == [("a", "x"), ("a", "2"), ("a", "true"), ("d", "y z"), ("f", '{"k":1}')]
 
@@ -136,7 +136,7 @@ def test_a_target_has_its_path_and_query_encoded() -> None:
         plan.target(("t", "p"), {"searchTerm": "\ud800"})
 
 
-def test_headers_cannot_be_broken_out_of() -> None:
+def test_header_values_cannot_add_headers() -> None:
     known = {"if-match": OPERATION.parameters[3]}
     assert header_values({"If-Match": "x", "n": 5, "list": ["a", "b"], "gone": None}, known) == {
         "If-Match": "x",
@@ -150,7 +150,7 @@ def test_headers_cannot_be_broken_out_of() -> None:
         header_values({"bad name": "x"}, known)
 
 
-def test_cookies_cannot_start_another_cookie() -> None:
+def test_cookie_values_cannot_add_cookies() -> None:
     assert cookie_header({"session": "a;b=c", "n": 1}) == "session=a%3Bb%3Dc; n=1"
 
 
@@ -158,11 +158,11 @@ def test_flat_bodies_keep_null_only_where_null_is_a_value() -> None:
     assert spread({"a": None, "b": None, "c": UNSET, "d": 0}, frozenset(("b",))) == {"b": None, "d": 0}
 
 
-def test_forms_are_forms() -> None:
+def test_form_bodies() -> None:
     assert form({"grant": "code x", "scopes": ["a", "b"]}) == b"grant=code+x&scopes=a&scopes=b"
 
 
-def test_the_accept_header_names_what_is_documented() -> None:
+def test_the_accept_header_lists_the_documented_types() -> None:
     def accept(*kinds: str | None) -> str:
         results = tuple(Result(status=200, type="Any", content_type=kind) for kind in kinds)
         return CompiledOperation(
@@ -170,11 +170,11 @@ def test_the_accept_header_names_what_is_documented() -> None:
         ).accept
 
     assert accept("application/json", "text/csv") == "application/json"
-    assert accept() == accept(None) == ""  # nothing is documented: the profile says what is usual
+    assert accept() == accept(None) == ""  # nothing is documented: the profile's default applies
     assert accept("text/plain") == "text/plain, application/json;q=0.9"
 
 
-def test_a_name_that_does_not_exist_says_what_was_meant() -> None:
+def test_an_unknown_argument_gets_a_suggestion() -> None:
     with pytest.raises(InvalidArgumentError, match="did you mean thingId"):
         arguments(OPERATION, {"thingID": "1", "partId": "2"}, {}, {})
     with pytest.raises(InvalidArgumentError, match="no such query parameter; did you mean searchTerm"):
@@ -187,7 +187,7 @@ def test_a_name_that_does_not_exist_says_what_was_meant() -> None:
     assert found == ("1", "2")
 
 
-async def test_a_stream_is_opened_when_its_first_byte_is_asked_for() -> None:
+async def test_a_stream_is_opened_when_its_first_byte_is_needed() -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"a"
         yield b"b"

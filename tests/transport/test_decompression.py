@@ -1,4 +1,4 @@
-"""A compressed body is whole or an error; what it becomes is bounded."""
+"""A compressed body is decompressed completely or an error is raised, and its size is bounded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if find_spec("brotli"):
 
 
 @pytest.mark.parametrize("coding", PACKERS)
-def test_a_body_comes_back_whole_however_it_is_cut_into_pieces(coding: str) -> None:
+def test_a_body_is_restored_however_it_is_split(coding: str) -> None:
     packed = PACKERS[coding](TEXT)
     assert decompressed((coding,), packed) == TEXT
     for size in (1, 7, 100):
@@ -53,8 +53,8 @@ def test_a_body_comes_back_whole_however_it_is_cut_into_pieces(coding: str) -> N
 
 
 @pytest.mark.parametrize("coding", PACKERS)
-def test_a_body_that_is_cut_anywhere_is_never_whole(coding: str) -> None:
-    """pydantic-ai#7159: a gzip body cut in the middle was taken for the whole file."""
+def test_a_body_cut_at_any_point_is_an_error(coding: str) -> None:
+    """pydantic-ai#7159: a truncated gzip body was accepted as the whole file."""
     packed = PACKERS[coding](TEXT)
     for length in range(1, len(packed)):
         with pytest.raises(CorruptBodyError, match="ended early"):
@@ -62,7 +62,7 @@ def test_a_body_that_is_cut_anywhere_is_never_whole(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", PACKERS)
-def test_a_damaged_body_is_an_error_of_ours(coding: str) -> None:
+def test_a_damaged_body_is_a_package_error(coding: str) -> None:
     packed = bytearray(PACKERS[coding](TEXT))
     packed[len(packed) // 2] ^= 0xFF
     packed[1] ^= 0xFF
@@ -70,13 +70,13 @@ def test_a_damaged_body_is_an_error_of_ours(coding: str) -> None:
         decompressed((coding,), bytes(packed))
 
 
-def test_raw_deflate_is_read_as_some_servers_send_it() -> None:
+def test_raw_deflate_is_accepted_as_some_servers_send_it() -> None:
     assert decompressed(("deflate",), raw_deflate(TEXT)) == TEXT
     with pytest.raises(CorruptBodyError):
         decompressed(("deflate",), raw_deflate(TEXT)[:-3])
 
 
-def test_several_streams_in_one_body_are_one_body() -> None:
+def test_several_streams_in_one_body_are_joined() -> None:
     assert decompressed(("gzip",), gzip.compress(b"a") + gzip.compress(b"b") + b"\0" * 10) == b"ab"
     assert decompressed(("zstd",), zstd.compress(b"a") + zstd.compress(b"b")) == b"ab"
     with pytest.raises(CorruptBodyError, match="ended early"):
@@ -84,12 +84,12 @@ def test_several_streams_in_one_body_are_one_body() -> None:
 
 
 @pytest.mark.parametrize("coding", [name for name in PACKERS if name != "zstd"])
-def test_what_follows_the_end_is_not_swallowed(coding: str) -> None:
+def test_bytes_after_the_end_are_an_error(coding: str) -> None:
     with pytest.raises(CorruptBodyError):
         decompressed((coding,), PACKERS[coding](TEXT) + b"and more")
 
 
-def test_codings_on_top_of_each_other_are_undone_in_reverse() -> None:
+def test_stacked_codings_are_undone_in_reverse() -> None:
     packed = gzip.compress(zlib.compress(TEXT))
     assert codings({"Content-Encoding": "deflate, identity, GZIP"}) == ("deflate", "gzip")
     assert decompressed(("deflate", "gzip"), packed) == TEXT
@@ -98,7 +98,7 @@ def test_codings_on_top_of_each_other_are_undone_in_reverse() -> None:
 
 
 @pytest.mark.parametrize("coding", PACKERS)
-def test_a_small_body_that_becomes_a_huge_one_stops_at_the_limit(coding: str) -> None:
+def test_a_small_body_that_expands_hugely_stops_at_the_limit(coding: str) -> None:
     bomb = PACKERS[coding](b"\0" * (64 * PIECE))
     assert len(bomb) < PIECE
     grown: list[int] = []
@@ -107,7 +107,7 @@ def test_a_small_body_that_becomes_a_huge_one_stops_at_the_limit(coding: str) ->
     assert sum(grown) <= 2 * PIECE
 
 
-def test_no_byte_at_all_is_an_empty_body_in_any_coding() -> None:
+def test_an_empty_body_is_empty_in_any_coding() -> None:
     assert decompressed(("gzip",), b"") == b""
 
 
@@ -116,12 +116,12 @@ def test_an_unknown_coding_is_named() -> None:
         decompressed(("lzma",), TEXT)
 
 
-def test_only_what_can_be_undone_is_asked_for() -> None:
+def test_only_supported_codings_are_requested() -> None:
     assert set(accepted().split(", ")) == {*PACKERS}
 
 
 @given(st.binary(), st.sampled_from(sorted(PACKERS)), st.integers(1, 50))
-def test_any_bytes_end_in_the_bytes_or_in_our_error(data: bytes, coding: str, size: int) -> None:
+def test_any_bytes_yield_the_body_or_a_package_error(data: bytes, coding: str, size: int) -> None:
     assert decompressed((coding,), PACKERS[coding](data)) == data
     stream = Decompressor((coding,), limit=PIECE)
     try:

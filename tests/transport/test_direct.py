@@ -1,6 +1,6 @@
-"""The short way through aiohttp sends the same bytes as the long one, and is taken only where nobody would miss anything.
+"""The fast path through aiohttp sends the same bytes as the public one, and is taken only where it makes no difference.
 
-(`tests/client` runs what servers do to a client over both ways.)
+(`tests/client` runs server behaviour over both paths.)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NEEDS_FAST_PATH = pytest.mark.skipif(PURE, reason="the fast path is switched off
 
 @asynccontextmanager
 async def hearing(answer: bytes = NOTHING, once: bool = False) -> AsyncGenerator[tuple[str, list[bytes]], None]:
-    """A server that keeps every head it gets, byte by byte; with `once`, it closes each connection after an answer."""
+    """A server that records every request head byte for byte; with `once`, it closes the connection after each."""
     heads: list[bytes] = []
     writers: list[asyncio.StreamWriter] = []
 
@@ -72,11 +72,11 @@ async def send(by: Session, url: str, method: str = "GET", headers: dict[str, st
 
 
 def no_way(*_: object) -> None:
-    """In place of `Direct.over`: everything goes the long way."""
+    """Replaces `Direct.over`, so that every request takes the public path."""
 
 
 def shortened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The URLs that go the short way from now on."""
+    """The URLs that take the fast path from now on."""
     taken: list[str] = []
     request = Direct.request
 
@@ -91,7 +91,7 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
 @NEEDS_FAST_PATH
-async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_both_paths_send_the_same_bytes(method: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, heads):
         async with opened(compressed) as made:
@@ -107,7 +107,7 @@ async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monk
     assert heads[0].startswith(f"{method} /v2/a%2Fb?limit=20&q=%C3%BC HTTP/1.1\r\nHost: 127.0.0.1:".encode())
 
 
-async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_given_headers_are_not_modified(monkeypatch: pytest.MonkeyPatch) -> None:
     async with hearing() as (url, _), opened() as made:
         headers = CIMultiDict(HEADERS)
         await made.exchange(WireRequest("GET", URL(f"{url}/"), headers), LIMITS)
@@ -115,7 +115,7 @@ async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.Monkey
 
 
 @NEEDS_FAST_PATH
-async def test_who_replaces_a_sessions_requests_later_gets_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_method_replaced_later_receives_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009 - what recorders and mocks replace
 
@@ -136,7 +136,7 @@ async def test_who_replaces_a_sessions_requests_later_gets_them_all(monkeypatch:
     assert len(heads) == 3
 
 
-async def test_who_replaced_them_before_gets_them_too() -> None:
+async def test_a_session_method_replaced_earlier_receives_every_request() -> None:
     original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009
 
     async def wrapped(*args: Any, **named: Any) -> Any:
@@ -149,7 +149,7 @@ async def test_who_replaced_them_before_gets_them_too() -> None:
 
 
 @NEEDS_FAST_PATH
-async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_the_long_way(
+async def test_traced_sessions_session_middleware_and_other_aiohttp_releases_take_the_public_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def pass_on(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -165,7 +165,7 @@ async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_th
             assert Direct.over(plain, KeptConnections(all_are_ours=False)) is None
 
 
-async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_urls_with_credentials_take_the_public_path(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, heads), opened() as made:
         await send(made, url.replace("//", "//user:word@") + "/x")
@@ -174,7 +174,7 @@ async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyP
 
 
 @NEEDS_FAST_PATH
-async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deadline_ends_a_request_on_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
     monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)
     taken = shortened(monkeypatch)
@@ -186,7 +186,7 @@ async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_read_timeout_applies_to_an_external_session(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
     monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)
     async with (
@@ -199,7 +199,7 @@ async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypat
         assert not getattr(own.connector, "_acquired")  # noqa: B009
 
 
-async def test_a_connection_that_takes_too_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_connection_attempt_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never(*_: Any) -> Any:
         raise TimeoutError
 
@@ -212,7 +212,7 @@ async def test_a_connection_that_takes_too_long_is_told_as_such(monkeypatch: pyt
                 await send(made, "http://127.0.0.1:1/")
 
 
-async def test_a_connection_the_server_gave_up_meanwhile_is_replaced_unnoticed(
+async def test_a_connection_closed_by_the_server_is_replaced_silently(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ways: tuple[object, ...] = (Direct.over, no_way)
@@ -226,7 +226,7 @@ async def test_a_connection_the_server_gave_up_meanwhile_is_replaced_unnoticed(
 
 
 class OwnRequest(aiohttp.ClientRequest):
-    """A request of the caller's own making."""
+    """A custom request class of the caller."""
 
 
 @asynccontextmanager
@@ -236,7 +236,7 @@ async def handed_in(session: aiohttp.ClientSession) -> AsyncGenerator[Session, N
 
 
 @NEEDS_FAST_PATH
-async def test_a_plain_session_handed_in_sends_the_same_bytes_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plain_external_session_sends_the_same_bytes_on_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, heads):
         for way in (Direct.over, no_way):
@@ -250,7 +250,7 @@ async def test_a_plain_session_handed_in_sends_the_same_bytes_on_the_short_way(m
 
 
 @NEEDS_FAST_PATH
-async def test_a_session_that_adds_something_to_requests_is_asked_to_send_them() -> None:
+async def test_a_session_that_modifies_requests_takes_the_public_path() -> None:
     adding: list[dict[str, Any]] = [
         {"base_url": "http://127.0.0.1:1/"},
         {"proxy": "http://127.0.0.1:1"},
@@ -268,7 +268,7 @@ async def test_a_session_that_adds_something_to_requests_is_asked_to_send_them()
 
 
 @NEEDS_FAST_PATH
-async def test_cookies_that_a_server_sets_are_kept_and_sent_by_a_session_handed_in(
+async def test_an_external_session_keeps_and_sends_cookies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken = shortened(monkeypatch)
@@ -288,14 +288,14 @@ async def test_cookies_that_a_server_sets_are_kept_and_sent_by_a_session_handed_
 @NEEDS_FAST_PATH
 @pytest.mark.parametrize("name", ["request", "_request"])
 @pytest.mark.parametrize("of_the_class", [True, False])
-async def test_who_replaces_requests_of_a_session_handed_in_gets_them(
+async def test_a_replaced_method_of_an_external_session_receives_every_request(
     name: str, of_the_class: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, _), handed_in(aiohttp.ClientSession()) as made:
         await send(made, f"{url}/before")
         stand_in = AsyncMock(side_effect=aiohttp.ClientConnectionError("mocked"))
-        # Not pytest's own way, which in older releases leaves the method behind on the session.
+        # Not pytest's monkeypatch, whose older releases leave the method behind on the session.
         with patch.object(aiohttp.ClientSession if of_the_class else made.session, name, stand_in):
             with pytest.raises(TransportError):
                 await send(made, f"{url}/between")
@@ -304,8 +304,8 @@ async def test_who_replaces_requests_of_a_session_handed_in_gets_them(
     assert taken == ["/before", "/after"]
 
 
-async def test_a_server_that_speaks_first_is_heard_over_any_pool() -> None:
-    """Every connection of a foreign pool then looks as if it held an old response: that must come to an end."""
+async def test_a_server_that_speaks_first_works_with_any_pool() -> None:
+    """Every connection of an external pool then seems to hold an old response; the search must end."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Which kept connections may carry another request, and how long one is remembered."""
+"""Which kept connections may carry another request, and how long they are remembered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..support.scripted_server import GET_PROJECT, Seen, shared, talking
 
 
 class Wire:
-    """A connection as the pool keeps it, over a real socket."""
+    """A connection as held by the pool, over a real socket."""
 
     def __init__(self, found: socket.socket | None) -> None:
         self.found = found
@@ -38,22 +38,22 @@ def pair() -> Generator[tuple[Wire, socket.socket]]:
         yield Wire(ours), theirs
 
 
-def test_a_quiet_connection_is_used_again_and_again() -> None:
+def test_a_quiet_connection_is_reused() -> None:
     kept = KeptConnections(all_are_ours=True)
     with pair() as (wire, _):
         assert [kept.usable(wire) for _ in range(3)] == [True, True, True]
 
 
-def test_what_comes_in_on_a_connection_that_was_just_made_is_nothing_old() -> None:
+def test_bytes_on_a_new_connection_are_not_stale() -> None:
     with pair() as (wire, theirs):
         theirs.send(b"HTTP/1.1 503")
         assert KeptConnections(all_are_ours=True).usable(wire)
     with pair() as (wire, theirs):
         theirs.send(b"HTTP/1.1 503")
-        assert not KeptConnections(all_are_ours=False).usable(wire)  # others use the pool: it may be anything
+        assert not KeptConnections(all_are_ours=False).usable(wire)  # others use the pool, so it may be anything
 
 
-def test_a_connection_that_was_closed_or_holds_something_is_not_used() -> None:
+def test_a_closed_connection_or_one_with_unread_bytes_is_not_reused() -> None:
     kept = KeptConnections(all_are_ours=True)
     harms: tuple[Callable[[Wire, socket.socket], None], ...] = (_send, _close, _hold)
     for harm in harms:
@@ -76,7 +76,7 @@ def _hold(wire: Wire, _: socket.socket) -> None:
     wire.waiting = 1
 
 
-def test_a_connection_without_a_socket_is_believed() -> None:
+def test_a_connection_without_a_socket_is_reused() -> None:
     kept = KeptConnections(all_are_ours=False)
     wire = Wire(None)
     assert kept.usable(wire)
@@ -84,9 +84,9 @@ def test_a_connection_without_a_socket_is_believed() -> None:
     assert not kept.usable(wire)
 
 
-def test_a_connection_that_is_gone_leaves_nothing_that_could_be_taken_for_another() -> None:
+def test_a_closed_connection_leaves_no_record_that_could_match_another() -> None:
     kept = KeptConnections(all_are_ours=True)
-    for _ in range(100):  # new ones mostly take the place in memory of those before
+    for _ in range(100):  # new objects often get the memory address of old ones
         with pair() as (wire, theirs):
             assert kept.usable(wire)
             theirs.send(b"late")
@@ -96,7 +96,7 @@ def test_a_connection_that_is_gone_leaves_nothing_that_could_be_taken_for_anothe
         assert not kept.looks
 
 
-async def test_calls_that_were_cancelled_while_connecting_leave_no_trace() -> None:
+async def test_calls_cancelled_while_connecting_leave_no_record() -> None:
     async def never(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)
 

@@ -1,4 +1,4 @@
-"""What a call carries, and that nothing is made anew for it that could be shared."""
+"""The headers of a call, and sharing of everything that need not be built anew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mittwald_async.runtime.transport.session import Session, WireRequest
 from ..support.scripted_server import GET_PROJECT, Seen, reply, serving, talking
 
 
-async def test_calls_with_nothing_special_share_their_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ordinary_calls_share_their_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[CIMultiDict[str]] = []
     exchange = Session.exchange
 
@@ -32,7 +32,7 @@ async def test_calls_with_nothing_special_share_their_headers(monkeypatch: pytes
     assert seen[0] is seen[1]
 
 
-async def test_headers_of_ones_own_replace_ours_in_any_case() -> None:
+async def test_custom_headers_replace_the_clients_in_any_case() -> None:
     async with talking(reply(200, {"id": "p-1"}), headers={"accept": "text/plain", "X-Trace": "1"}) as (
         client,
         server,
@@ -43,7 +43,7 @@ async def test_headers_of_ones_own_replace_ours_in_any_case() -> None:
         assert server.seen[0].headers["x-trace"] == "1"
 
 
-async def test_headers_sent_with_every_call_are_sent_with_logins() -> None:
+async def test_headers_for_every_call_are_also_sent_with_logins() -> None:
     granted = reply(200, {"token": "token-1", "refreshToken": "refresh-1"})
     login = PasswordLogin("ada@example.org", "password-for-tests")
     own = {"X-Gateway": "key-for-tests", "Accept": "text/plain"}
@@ -59,7 +59,7 @@ async def test_headers_sent_with_every_call_are_sent_with_logins() -> None:
     assert (second.headers["x-gateway"], second.headers["x-access-token"]) == ("key-for-tests", "token-1")
 
 
-async def test_a_token_from_another_origin_is_asked_for_without_our_headers() -> None:
+async def test_a_token_from_another_origin_is_requested_without_our_headers() -> None:
     granted = reply(200, {"access_token": "token-1"})
     async with serving(granted) as issuer, serving(reply(200, {"id": "p-1"})) as server:
         login = ClientCredentials("app", "secret-for-tests", token_url=f"{issuer.url}/token")
@@ -69,7 +69,7 @@ async def test_a_token_from_another_origin_is_asked_for_without_our_headers() ->
     assert server.seen[0].headers["x-access-token"] == "token-1"
 
 
-async def test_another_origin_learns_which_piece_is_wanted_and_nothing_else() -> None:
+async def test_another_origin_receives_the_range_and_no_other_header() -> None:
     async with serving(reply(206, b"rest")) as other, talking(reply(200), headers={"X-Gateway": "k"}) as (client, _, _):
         wanted = {"Range": "bytes=5-", "If-Range": '"v1"', "X-Trace": "1", "Accept": "image/png"}
         await client.request("GET", f"{other.url}/file", headers=wanted)

@@ -1,4 +1,4 @@
-"""Lists and objects in the styles of OpenAPI, as its own table of examples has them."""
+"""Lists and objects in the parameter styles of OpenAPI, as in its table of examples."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_paths(style: str, explode: bool, value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [[], "", ["."], [".."], {}])
-def test_a_list_cannot_make_a_segment_that_changes_the_path(value: object) -> None:
+def test_a_list_cannot_produce_a_segment_that_changes_the_path(value: object) -> None:
     with pytest.raises(InvalidArgumentError, match="cannot be part of a path"):
         compiled(parameter("path", "simple", False), path="/x/{color}").target((value,), None)
 
@@ -95,7 +95,7 @@ def test_headers_and_cookies() -> None:
     assert header_values({"color": RGB}, exploded.headers) == {"color": "R=100,G=200,B=150"}
     with pytest.raises(InvalidArgumentError):
         header_values({"color": ["a\nb"]}, compiled(parameter("header", "simple", False)).headers)
-    # one of each name: the cookie says which it is
+    # one of each name: the cookie shows which
     assert list(plan.cookies) == ["color (cookie)", "flags"]
     assert cookie_header({"color (cookie)": [1, 2], "flags": "a;b"}, plan.cookies) == "color=1%2C2; flags=a%3Bb"
 
@@ -128,7 +128,7 @@ def test_forms() -> None:
     assert sent == b"tags=a,b%20c&address%5Bcity%5D=x&plain=1&plain=2"
 
 
-def test_multipart_fields_that_are_no_files_are_text() -> None:
+def test_multipart_fields_that_are_not_files_are_text() -> None:
     known = {
         "file": parameter("body", None, type="bytes"),
         "count": parameter("body", None, type="int"),

@@ -1,6 +1,6 @@
-"""How far a call travels through the package: a bound, so that the way does not grow unseen.
+"""How many files and calls a request passes through: a bound, so that growth is noticed.
 
-The figures are counts, equal on every machine; `python -m benchmarks path` shows which files they are.
+The figures are counts, equal on every machine; `python -m benchmarks path` lists the files.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def test_a_warm_call_passes_few_files(
     assert found.calls <= most_calls, found.way
 
 
-async def test_calls_are_counted_once_and_by_file() -> None:
+async def test_calls_are_counted_once_per_file() -> None:
     async def twice() -> None:
         Mittwald("token-for-tests")
         Mittwald("token-for-tests")

@@ -33,7 +33,7 @@ def led(made: Any, place: str | None, status: int = 308) -> str:
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 309, 399])
-def test_other_statuses_are_no_redirects(status: int) -> None:
+def test_other_statuses_are_not_redirects(status: int) -> None:
     made = call()
     assert led(made, "/v2/new", status) == NEITHER
     assert (str(made.url), made.redirects) == (HOME, 0)
@@ -49,20 +49,20 @@ def test_a_read_follows_every_redirect_and_stays_a_read(status: int) -> None:
 
 
 @pytest.mark.parametrize("place", [None, "", "  "])
-def test_a_redirect_without_a_place_says_so(place: str | None) -> None:
+def test_a_redirect_without_a_location_is_an_error(place: str | None) -> None:
     assert led(call(), place) == "the redirect names no location"
 
 
-def test_only_so_many_are_followed() -> None:
+def test_the_number_of_redirects_is_limited() -> None:
     assert led(call(redirects=MAX_REDIRECTS - 1), "/v2/new") == ""
     assert led(call(redirects=MAX_REDIRECTS), "/v2/new") == f"more than {MAX_REDIRECTS} redirects"
 
 
-def test_a_place_that_is_no_url_says_so() -> None:
+def test_an_invalid_location_is_an_error() -> None:
     assert led(call(), "ftp://api.example/x") == "the redirect's location is not a usable URL"
 
 
-def test_encryption_is_never_given_up_and_may_be_gained() -> None:
+def test_encryption_is_never_dropped_and_may_be_added() -> None:
     assert led(call(), "http://api.example/v2/new") == "the redirect leads from https to http"
     assert led(call(url="http://api.example/v2/old"), "http://api.example/v2/new") == ""
     made = call(url="http://api.example/v2/old")
@@ -71,7 +71,7 @@ def test_encryption_is_never_given_up_and_may_be_gained() -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_write_stays_on_its_origin_and_is_not_guessed_at(method: str) -> None:
+def test_a_write_stays_on_its_origin_and_keeps_its_method(method: str) -> None:
     assert led(call(method), "https://other.example/x") == "the redirect leads a write to another origin"
     for status in (301, 302):
         assert led(call(method), "/v2/new", status) == f"a redirect {status} does not say what becomes of a {method}"
@@ -83,13 +83,13 @@ def test_a_write_stays_on_its_origin_and_is_not_guessed_at(method: str) -> None:
 
 
 @pytest.mark.parametrize("spent", [False, True])
-def test_see_other_turns_a_write_into_a_read_without_its_body(spent: bool) -> None:
+def test_see_other_turns_a_write_into_a_read_without_a_body(spent: bool) -> None:
     made = call("POST", spent=spent)
     assert led(made, "/v2/new", 303) == ""
     assert (made.method, made.content) == ("GET", None)
 
 
-def test_a_read_may_leave_the_origin_and_is_stays_marked() -> None:
+def test_a_read_may_leave_the_origin_and_stays_marked() -> None:
     made = call()
     assert led(made, "https://other.example/x") == ""
     assert made.off_origin is True
@@ -99,7 +99,7 @@ def test_a_read_may_leave_the_origin_and_is_stays_marked() -> None:
 
 
 @pytest.mark.parametrize("login", ["somebody@", "somebody:secret@", ":secret@"])
-def test_a_login_in_the_place_is_dropped(login: str) -> None:
+def test_credentials_in_the_location_are_dropped(login: str) -> None:
     made = call()
     assert led(made, f"https://{login}api.example/v2/new") == ""
     assert str(made.url) == "https://api.example/v2/new"

@@ -21,7 +21,7 @@ NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_idempotent_calls_are_repeated_on_trouble(method: str) -> None:
+def test_idempotent_calls_are_retried_on_transient_failures(method: str) -> None:
     assert [s for s in range(400, 600) if repeats_status(method, s)] == [
         408,
         425,
@@ -35,7 +35,7 @@ def test_idempotent_calls_are_repeated_on_trouble(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_other_calls_only_when_they_were_not_executed(method: str) -> None:
+def test_other_calls_are_retried_only_if_they_were_not_executed(method: str) -> None:
     assert [s for s in range(400, 600) if repeats_status(method, s)] == [429]
 
 
@@ -82,19 +82,19 @@ def test_jitter_is_full_and_capped() -> None:
         ("", None),
     ],
 )
-def test_retry_after_in_both_spellings(text: str, seconds: float | None) -> None:
+def test_retry_after_in_both_forms(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}, NOW) == seconds
     assert retry_after({"retry-after": text}, NOW) == seconds
 
 
-def test_a_date_is_relative_to_the_clock_that_named_it() -> None:
+def test_a_date_is_relative_to_the_servers_clock() -> None:
     headers = {"Retry-After": "Wed, 01 May 2024 12:00:30 GMT", "Date": "Wed, 01 May 2024 12:00:10 GMT"}
     for hours in (-1, 0, 1):
         assert retry_after(headers, NOW + timedelta(hours=hours)) == 20.0
     assert retry_after({**headers, "Date": "yesterday"}, NOW) == 30.0
 
 
-def test_the_quota_pays_a_hundred_retries_and_refills_by_success() -> None:
+def test_the_quota_pays_for_a_hundred_retries_and_is_refilled_by_success() -> None:
     quota = Quota()
     assert sum(quota.take(Quota.RETRY) for _ in range(200)) == 100
     assert not quota.take(Quota.RETRY)

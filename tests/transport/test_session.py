@@ -1,4 +1,4 @@
-"""What aiohttp's failures mean, one by one, and the watch over many deadlines."""
+"""How each aiohttp failure is mapped, and the timer shared by many deadlines."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (TimeoutError(), CallTimeoutError),
     ],
 )
-def test_each_failure_is_told_as_what_it_means(error: Exception, kind: type[TransportError]) -> None:
+def test_each_failure_is_mapped_to_its_meaning(error: Exception, kind: type[TransportError]) -> None:
     told = classify(error)
     assert type(told) is kind
     assert "hush-hush" not in str(told)
 
 
-def test_an_answer_shows_its_size_and_nothing_else() -> None:
+def test_a_response_repr_shows_its_size_and_nothing_else() -> None:
     assert repr(RawResponse(200, {}, b"secret")) == "<RawResponse 200, 6 bytes>"
     assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<RawResponse 500, 6 bytes of more>"
 
 
 @virtual
-async def test_the_watch_ends_what_takes_too_long_and_nothing_else() -> None:
+async def test_the_shared_timer_ends_only_overdue_calls() -> None:
     loop = asyncio.get_running_loop()
     watch = Deadlines(loop)
     late: list[str] = []
