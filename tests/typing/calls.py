@@ -1,4 +1,4 @@
-"""What type checkers know of calls, pages and whole answers. Never run: mypy and pyright read it."""
+"""What type checkers infer of calls, pages and whole responses. Never run; mypy and pyright read it."""
 
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
@@ -123,7 +123,7 @@ async def waited_for(mw: Mittwald) -> None:
 
 
 async def mistakes(mw: Mittwald) -> None:
-    """Each line is an error for both checkers: a comment that ignores nothing would be one, too."""
+    """Each line is an error for both checkers; an ignore comment without an error would be one, too."""
     await mw.project.create_project("s-1", describtion="shop")  # type: ignore[call-arg]
     await mw.project.create_project("s-1")  # type: ignore[call-arg]
     await mw.project.get_project(project_id=None)  # type: ignore[arg-type]

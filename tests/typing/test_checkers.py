@@ -1,4 +1,4 @@
-"""mypy and pyright agree with what `calls.py` and `values.py` of this folder say, mistakes included."""
+"""mypy and pyright agree with `calls.py` and `values.py` of this folder, mistakes included."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FILES = [str(HERE / name) for name in ("calls.py", "values.py")]
         pytest.param(["pyright", "--pythonpath", sys.executable, *FILES], id="pyright"),
     ],
 )
-def test_a_checker_finds_what_it_should(checker: list[str]) -> None:
-    """Strictly, so that a comment which silences a mistake is itself a mistake once there is none."""
+def test_a_checker_reports_the_expected_errors(checker: list[str]) -> None:
+    """In strict mode, where a comment that ignores no error is itself an error."""
     done = subprocess.run([sys.executable, "-m", *checker], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_files_hold_mistakes_to_be_found() -> None:
-    """Else the test above could pass with checkers that read nothing."""
+def test_the_files_contain_mistakes() -> None:
+    """Otherwise the test above could pass with checkers that read nothing."""
     for name in FILES:
         assert Path(name).read_text(encoding="utf-8").count("# type: ignore[") >= 3
         assert Path(name).read_text(encoding="utf-8").count("assert_type(") >= 10

@@ -1,4 +1,4 @@
-"""What type checkers know of models, unions, options and errors. Never run: mypy and pyright read it."""
+"""What type checkers infer of models, unions, options and errors. Never run; mypy and pyright read it."""
 
 # pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
