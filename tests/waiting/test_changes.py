@@ -1,4 +1,4 @@
-"""Waiting after a change: the state before it is not taken for the state after it, wherever the change was made."""
+"""Waiting after a change: the state before the change never counts as the state after it, whoever made the change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def database(status: str, since: float, id: str = "x", **values: Any) -> Any:
 
 
 def upgraded(now: float, begins: float = 3, ends: float = 20, id: str = "x") -> Any:
-    """A database whose version was patched at 0: it says ready for a moment, then works, then is ready again."""
+    """A database whose version was patched at 0: it reads ready for a moment, then migrates, then is ready again."""
     if now < begins:
         return database("ready", -500, id)
     return database("migrating", begins, id) if now < ends else database("ready", ends, id)
@@ -73,8 +73,8 @@ def service(image: str, wanted: str, status: str = "running", recreate: bool = F
 
 class TestDesiredAgainstCurrent:
     @virtual
-    async def test_a_php_version_that_is_not_there_yet(self) -> None:
-        """Reported of waiters of the kind in mittwald/cli: an update of PHP counted as done at once."""
+    async def test_a_php_version_not_yet_installed(self) -> None:
+        """Reported for comparable waiters in mittwald/cli: an update of PHP counted as done immediately."""
         account = Account()
         account.things["x"] = lambda now: app("8.3" if now < 20 else "8.4")
         states: list[str] = []
@@ -89,7 +89,7 @@ class TestDesiredAgainstCurrent:
     )
     @pytest.mark.parametrize("whole", [False, True], ids=["service", "stack"])
     @virtual
-    async def test_a_container_that_runs_the_state_before(self, before: Any, whole: bool) -> None:
+    async def test_a_container_that_still_runs_the_previous_state(self, before: Any, whole: bool) -> None:
         account = Account()
         after = service("nginx:2", "nginx:2")
         found = {0: before, 1: after}
@@ -100,7 +100,7 @@ class TestDesiredAgainstCurrent:
         assert account.now >= 20
 
     @virtual
-    async def test_a_stack_as_declared_has_the_services_asked_for(self) -> None:
+    async def test_a_declared_stack_has_the_requested_services(self) -> None:
         account = Account()
         old, new = service("nginx:1", "nginx:1"), service("nginx:2", "nginx:2")
         account.things["x"] = lambda now: thing(services=[] if now < 5 else [old if now < 20 else new])
@@ -229,7 +229,7 @@ LATER: list[tuple[str, Call, Any, Any]] = [
 class TestSince:
     @pytest.mark.parametrize(("call", "before", "after"), [case[1:] for case in LATER], ids=[case[0] for case in LATER])
     @virtual
-    async def test_the_object_read_before_demands_a_later_state(self, call: Call, before: Any, after: Any) -> None:
+    async def test_the_object_read_before_requires_a_later_state(self, call: Call, before: Any, after: Any) -> None:
         account = Account()
         account.things["x"] = lambda now: before if now < 20 else after
         wait = account.waiters()
@@ -242,7 +242,7 @@ class TestSince:
         assert await call(wait, before) is after
 
     @virtual
-    async def test_a_moment_demands_a_later_state_where_the_object_says_when(self) -> None:
+    async def test_a_moment_requires_a_later_state_where_the_object_has_a_time(self) -> None:
         account = Account()
         account.things["x"] = upgraded
         wait = account.waiters()
@@ -256,7 +256,7 @@ class TestSince:
             await wait.server_ready("x", since=at(0))
 
     @virtual
-    async def test_a_failure_of_before_does_not_count_either(self) -> None:
+    async def test_an_earlier_failure_does_not_count_either(self) -> None:
         account = Account()
         failed = database("error", -50)
         account.things["x"] = lambda now: failed if now < 20 else database("ready", 20)
@@ -266,25 +266,25 @@ class TestSince:
         assert (await wait.redis_database_ready("x", since=failed)).status == "ready"
 
     @virtual
-    async def test_the_object_of_another_thing_is_refused(self) -> None:
+    async def test_the_object_of_another_resource_is_refused(self) -> None:
         account = Account()
         with pytest.raises(InvalidArgumentError, match="since: is MySQL database y, but x is waited for"):
             await account.waiters().mysql_database_ready("x", since=database("ready", 0, "y"))
 
 
 class TestOwnWrites:
-    """The client remembers what it changed; here the change was made at second 0."""
+    """The client remembers its own changes; here the change was made at second 0."""
 
     @virtual
     async def test_a_version_patched_moments_ago(self) -> None:
-        """mittwald/cli#2005: ready at once, with the version before."""
+        """mittwald/cli#2005: ready immediately, with the old version."""
         account = Account()
         account.writes["x"] = (0, at(0))
         account.things["x"] = upgraded
         assert (await account.waiters().mysql_database_ready("x")).status_set_at == at(20)
 
     @virtual
-    async def test_a_change_that_takes_no_time_costs_ten_seconds(self) -> None:
+    async def test_an_instant_change_costs_ten_seconds(self) -> None:
         account = Account()
         account.writes["x"] = (0, at(0))
         account.things["x"] = lambda now: database("ready", -500)
@@ -296,7 +296,7 @@ class TestOwnWrites:
         assert account.now == 0
 
     @virtual
-    async def test_a_change_that_is_through_already_costs_nothing(self) -> None:
+    async def test_a_completed_change_costs_nothing(self) -> None:
         account = Account()
         account.writes["x"] = (0, at(0))
         account.things["x"] = lambda now: database("ready", 2)
@@ -304,14 +304,14 @@ class TestOwnWrites:
         assert account.now == 0
 
     @virtual
-    async def test_a_failure_before_the_change_is_not_the_one_after(self) -> None:
+    async def test_a_failure_before_the_change_is_not_one_after_it(self) -> None:
         account = Account()
         account.writes["x"] = (0, at(0))
         account.things["x"] = lambda now: service("a", "a", "error" if now < 4 else "running")
         assert (await account.waiters().service_running("s", "x")).status == "running"
 
     @virtual
-    async def test_what_was_changed_with_its_stack_was_changed(self) -> None:
+    async def test_changing_a_stack_changes_its_services(self) -> None:
         account = Account()
         account.writes["s"] = (0, at(0))
         account.things["x"] = lambda now: service("a", "a", "creating" if 3 < now < 20 else "running")
@@ -368,7 +368,7 @@ class TestNewKinds:
         assert account.now < 40
 
     @virtual
-    async def test_a_registration_that_fails_says_why(self) -> None:
+    async def test_a_failed_registration_says_why(self) -> None:
         account = Account()
 
         def domain(now: float) -> Any:
@@ -383,7 +383,7 @@ class TestNewKinds:
             await account.waiters().domain_registered("x")
 
     @virtual
-    async def test_a_mailbox_that_comes_after_its_address(self) -> None:
+    async def test_a_mailbox_that_appears_after_its_address(self) -> None:
         account = Account()
         account.things["x"] = lambda now: thing(mailbox=None if now < 20 else "box", updated_at=NOON)
         await account.waiters().mailbox_ready("x")
@@ -412,7 +412,7 @@ class TestGone:
         assert len(account.asked) < 12
 
     @virtual
-    async def test_anything_by_the_method_that_asks_for_it(self) -> None:
+    async def test_anything_is_gone_by_its_get_method(self) -> None:
         account = Account()
         account.things["x"] = lambda now: thing(status="ready") if now < 20 else None
         wait = account.waiters()
@@ -424,7 +424,7 @@ class TestGone:
             await wait.gone(account.mail.get_mail_address, "x", timeout=5)
 
     @virtual
-    async def test_what_may_no_longer_be_seen_is_gone_what_never_could_is_not(self) -> None:
+    async def test_an_object_that_becomes_forbidden_is_gone_but_not_one_that_always_was(self) -> None:
         async def get(id: str) -> Any:
             loop = asyncio.get_running_loop()
             if loop.time() - began >= 5 or id == "secret":
@@ -438,7 +438,7 @@ class TestGone:
             await wait.gone(get, "secret")
 
     @virtual
-    async def test_what_was_never_there_is_gone(self) -> None:
+    async def test_an_object_that_never_existed_is_gone(self) -> None:
         async def get() -> Any:
             raise NotFoundError("no", status=404)
 
@@ -446,7 +446,7 @@ class TestGone:
 
 
 @virtual
-async def test_on_change_follows_the_state_named() -> None:
+async def test_on_change_follows_the_selected_state() -> None:
     async def poll() -> Any:
         now = asyncio.get_running_loop().time() - began
         return SimpleNamespace(status="busy", done=int(now // 4))
@@ -467,10 +467,10 @@ async def test_on_change_follows_the_state_named() -> None:
 
 
 class TestThousands:
-    """A thousand changes waited for at once cost what one list per poll costs."""
+    """Waiting for a thousand changes at once costs one list per poll."""
 
     @virtual
-    async def test_of_one_list(self) -> None:
+    async def test_objects_of_one_list(self) -> None:
         def lagging(now: float, number: int) -> Any:
             recreate = now < 20 + number / 10
             return thing(f"s-{number}", status="running", requires_recreate=recreate, status_set_at=at(-500))
@@ -486,7 +486,7 @@ class TestThousands:
 
     @pytest.mark.parametrize(("known", "beyond"), [(True, 0), (False, 2)], ids=["since the object before", "by id"])
     @virtual
-    async def test_of_lists_that_only_the_thing_itself_names(self, known: bool, beyond: int) -> None:
+    async def test_objects_whose_list_only_they_themselves_name(self, known: bool, beyond: int) -> None:
         account = Account()
         for number in range(1000):
             account.things[f"d-{number}"] = numbered(

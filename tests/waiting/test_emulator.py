@@ -1,4 +1,4 @@
-"""Waiting for what the emulator takes its time for, through the whole client, on a clock that runs fast."""
+"""Waiting for transitions of the emulator, through the whole client, on a fast clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mittwald_async.waiting.waiters import RemembersWrites
 
 
 class FastClock:
-    """Twenty seconds in one."""
+    """Twenty virtual seconds per real second."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time() * 20
@@ -53,7 +53,7 @@ async def server_of(mw: Mittwald) -> str:
     return server.id
 
 
-async def test_a_project_from_create_to_ready() -> None:
+async def test_a_project_from_creation_to_ready() -> None:
     async with account() as (_, mw, wait):
         created = await mw.project.create_project(await server_of(mw), description="shop")
         told: list[str] = []
@@ -84,7 +84,7 @@ async def test_a_project_that_fails() -> None:
             await wait.project_ready(created.id)
 
 
-async def test_errors_of_polls_are_waited_through() -> None:
+async def test_failing_polls_are_tolerated() -> None:
     async with account() as (emulator, mw, wait):
         created = await mw.project.create_project(await server_of(mw), description="shop")
         emulator.inject(Fault(operation="project-get-project", count=4, status=502, html=True))
@@ -117,7 +117,7 @@ async def test_databases() -> None:
             assert (await wait.mysql_database_ready(mysql.id)).id == mysql.id
 
 
-async def test_what_is_there_already_is_ready_at_once() -> None:
+async def test_an_object_already_in_the_state_is_ready_at_once() -> None:
     async with account(projects=12) as (_, mw, wait):
         installations = await mw.app.list_appinstallations_for_user().collect()
         ready = [found for found in installations if found.phase == "ready"]
@@ -133,8 +133,8 @@ async def test_what_is_there_already_is_ready_at_once() -> None:
             assert (await wait.service_running(service.stack_id, service.id)).id == service.id
 
 
-async def test_a_client_remembers_what_it_changed() -> None:
-    """Its clones as well; a create below a thing changes another thing, a refused write nothing."""
+async def test_a_client_remembers_its_changes() -> None:
+    """So do its clones. Creating a child changes another object, and a refused write changes nothing."""
     async with account() as (_, mw, _wait):
         project = await mw.project.list_projects().first()
         assert project is not None
@@ -153,7 +153,7 @@ async def test_a_client_remembers_what_it_changed() -> None:
 
 
 async def test_a_version_patched_moments_ago_is_waited_for() -> None:
-    """mittwald/cli#2005: ready at once, though the change had not even begun."""
+    """mittwald/cli#2005: ready immediately, though the change had not even started."""
     async with account(transitions=Transitions(length=1.0, failing=0.0)) as (_, mw, _wait):
         project = await mw.project.list_projects().first()
         assert project is not None

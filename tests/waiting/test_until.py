@@ -1,4 +1,4 @@
-"""Waiting for anything: `until` a state of a poll of your own, and until something is `gone`."""
+"""Waiting for anything: `until` a state of your own poll, and until something is `gone`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def others() -> list[asyncio.Task[Any]]:
 
 class TestAnythingElse:
     @virtual
-    async def test_a_condition_of_ones_own(self) -> None:
+    async def test_a_custom_condition(self) -> None:
         account = Account()
         account.things["x"] = states((0, "queued"), (10, "running"), (20, "done"))
         told: list[str] = []
@@ -55,7 +55,7 @@ class TestAnythingElse:
 
         class Awaited:
             async def __call__(self, state: str, value: int) -> None:
-                """Nobody would await this."""
+                """An async callable, which would never be awaited."""
 
         with pytest.raises(WaitTimeout, match="'7'"):
             await account.waiters().until(poll, done=lambda value: value > 7, timeout=3)
@@ -97,19 +97,19 @@ class TestAnythingElse:
 
 
 def _of_the_state(state: str) -> None:
-    """Takes less than it is given."""
+    """Accepts fewer arguments than it receives."""
 
 
 def _of_more(state: str, thing: object, more: object) -> None:
-    """Takes more than it is given."""
+    """Requires more arguments than it receives."""
 
 
 def _with_a_default(state: str, thing: object, more: int = 0) -> None:
-    """Takes what it is given."""
+    """Accepts exactly what it receives."""
 
 
 @pytest.mark.parametrize("callback", [list[str]().append, _of_the_state, _of_more])
-async def test_a_callback_that_cannot_take_state_and_object_is_refused_before_the_wait(callback: Any) -> None:
+async def test_a_callback_with_the_wrong_signature_is_refused_before_the_wait(callback: Any) -> None:
     account = Account()
     polls = 0
 

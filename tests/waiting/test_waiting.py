@@ -1,4 +1,4 @@
-"""Waiting for things: until ready, until failed, until enough; and few requests for many things."""
+"""Waiters: until ready or failed, with few requests for many objects."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ FAILED: list[tuple[str, Call, Any]] = [
 
 @pytest.mark.parametrize(("call", "before", "after"), [case[1:] for case in READY], ids=[case[0] for case in READY])
 @virtual
-async def test_everything_is_waited_for_until_it_is_ready(call: Call, before: Any, after: Any) -> None:
+async def test_every_kind_is_awaited_until_ready(call: Call, before: Any, after: Any) -> None:
     for several in (1, 2):
         account = Account()
         account.things["x"] = lambda now: before if now < 20 else after
@@ -154,7 +154,7 @@ async def test_everything_is_waited_for_until_it_is_ready(call: Call, before: An
 
 @pytest.mark.parametrize(("state", "call", "found"), FAILED)
 @virtual
-async def test_a_failed_state_is_raised_at_once(state: str, call: Call, found: Any) -> None:
+async def test_a_failed_state_raises_at_once(state: str, call: Call, found: Any) -> None:
     account = Account()
     account.things["x"] = lambda now: found
     with pytest.raises(OperationFailed) as caught:
@@ -165,7 +165,7 @@ async def test_a_failed_state_is_raised_at_once(state: str, call: Call, found: A
 
 
 @virtual
-async def test_polls_get_rarer() -> None:
+async def test_polls_become_less_frequent() -> None:
     account = Account()
     account.things["x"] = states((0, "pending"), (100, "ready"))
     await account.waiters().project_ready("x")
@@ -177,7 +177,7 @@ async def test_polls_get_rarer() -> None:
 
 
 @virtual
-async def test_polls_are_moved_at_random() -> None:
+async def test_polls_are_jittered() -> None:
     firsts: list[float] = []
     for chance in (0.0, 0.5, 1.0):
         account = Account()
@@ -189,7 +189,7 @@ async def test_polls_are_moved_at_random() -> None:
 
 
 @virtual
-async def test_a_timeout_tells_what_was_seen_last() -> None:
+async def test_a_timeout_reports_the_last_state() -> None:
     account = Account()
     account.things["x"] = states((0, "pending"))
     with pytest.raises(WaitTimeout, match="'pending'") as caught:
@@ -201,7 +201,7 @@ async def test_a_timeout_tells_what_was_seen_last() -> None:
 
 
 @virtual
-async def test_a_timeout_ends_a_poll_that_hangs() -> None:
+async def test_a_timeout_ends_a_hanging_poll() -> None:
     account = Account()
     account.latency = 1000
     with pytest.raises(WaitTimeout, match="never seen") as caught:
@@ -212,7 +212,7 @@ async def test_a_timeout_ends_a_poll_that_hangs() -> None:
 
 
 @virtual
-async def test_changes_are_told_once_each() -> None:
+async def test_each_change_is_reported_once() -> None:
     account = Account()
     account.things["x"] = states((0, "pending"), (30, "migrating"), (60, "ready"))
     told: list[str] = []
@@ -227,14 +227,14 @@ async def test_changes_are_told_once_each() -> None:
 
 
 @virtual
-async def test_without_a_timeout_it_takes_as_long_as_it_takes() -> None:
+async def test_without_a_timeout_waiting_is_unlimited() -> None:
     account = Account()
     account.things["x"] = states((0, "pending"), (4000, "ready"))
     assert (await account.waiters().project_ready("x", timeout=None)).status == "ready"
 
 
 @virtual
-async def test_a_migration_that_is_not_there() -> None:
+async def test_a_missing_migration() -> None:
     account = Account()
     account.things["other"] = lambda now: thing("other", domains=[], finished_at="now")
     with pytest.raises(NotFoundError, match="has no migration x"):
@@ -243,14 +243,14 @@ async def test_a_migration_that_is_not_there() -> None:
 
 class TestTrouble:
     @virtual
-    async def test_what_is_not_there_yet_is_waited_for(self) -> None:
+    async def test_an_object_that_does_not_exist_yet_is_waited_for(self) -> None:
         account = Account()
         account.things["x"] = states((20, "pending"), (40, "ready"))
         assert (await account.waiters().project_ready("x")).status == "ready"
 
     @pytest.mark.parametrize("kind", [NotFoundError, PermissionDeniedError])
     @virtual
-    async def test_but_not_for_ever(self, kind: type[Exception]) -> None:
+    async def test_the_wait_for_its_appearance_is_bounded(self, kind: type[Exception]) -> None:
         account = Account()
 
         def refuse(operation_id: str) -> None:
@@ -263,7 +263,7 @@ class TestTrouble:
         assert others() == []
 
     @virtual
-    async def test_what_vanishes_later_is_given_the_same_time(self) -> None:
+    async def test_an_object_that_disappears_gets_the_same_time(self) -> None:
         account = Account()
         account.things["x"] = states((0, "pending"), (100, None))
         with pytest.raises(NotFoundError):
@@ -274,7 +274,7 @@ class TestTrouble:
         await account.waiters().project_ready("x")
 
     @virtual
-    async def test_errors_that_pass_are_waited_through(self) -> None:
+    async def test_transient_errors_are_tolerated(self) -> None:
         account = Account()
         account.things["x"] = states((0, "ready"))
 
@@ -299,7 +299,7 @@ class TestTrouble:
         assert isinstance(caught.value.__cause__, ServerError)
 
     @virtual
-    async def test_a_server_told_wait_is_kept(self) -> None:
+    async def test_retry_after_is_respected(self) -> None:
         account = Account()
         account.things["x"] = states((0, "ready"))
 
@@ -325,7 +325,7 @@ class TestTrouble:
         assert len(account.asked) == 1
 
     @virtual
-    async def test_cancelling_a_waiter_leaves_nothing_and_the_others_waiting(self) -> None:
+    async def test_cancelling_a_waiter_leaves_nothing_and_does_not_affect_others(self) -> None:
         account = Account()
         account.latency = 0.5
         account.things["x"] = states((0, "pending"), (20, "ready"))
@@ -360,7 +360,7 @@ class TestTrouble:
 
     @pytest.mark.parametrize("timeout", [-1, float("nan")])
     @virtual
-    async def test_bad_arguments(self, timeout: float) -> None:
+    async def test_invalid_arguments(self, timeout: float) -> None:
         with pytest.raises(InvalidArgumentError, match="timeout"):
             await Account().waiters().project_ready("x", timeout=timeout)
         with pytest.raises(InvalidArgumentError, match="empty"):
@@ -381,7 +381,7 @@ class TestManyWaiters:
     GET = "app-get-appinstallation"
 
     @virtual
-    async def test_two_hundred_waiters_ask_for_the_list(self) -> None:
+    async def test_two_hundred_waiters_share_a_list(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 20 + n / 4) for n in range(200)}
         waiters = account.waiters()
@@ -393,7 +393,7 @@ class TestManyWaiters:
         assert others() == []
 
     @virtual
-    async def test_a_long_list_is_not_read_for_a_few(self) -> None:
+    async def test_a_long_list_is_not_read_for_a_few_objects(self) -> None:
         account = Account()
         account.page = 100
         account.things = {f"a-{n}": installation(f"a-{n}", 0) for n in range(2000)}
@@ -404,7 +404,7 @@ class TestManyWaiters:
         assert len(account.asked_for(self.GET)) > 3
 
     @virtual
-    async def test_waiters_that_come_one_by_one_do_not_make_polls_faster(self) -> None:
+    async def test_waiters_that_join_one_by_one_do_not_speed_up_polls(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 30) for n in range(100)}
         waiters = account.waiters()
@@ -418,7 +418,7 @@ class TestManyWaiters:
         assert all(later - earlier >= 0.99 for earlier, later in pairwise(times))
 
     @virtual
-    async def test_without_permission_for_the_list_they_are_asked_for_one_by_one(self) -> None:
+    async def test_without_permission_for_the_list_objects_are_requested_one_by_one(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 5) for n in range(10)}
 
@@ -432,7 +432,7 @@ class TestManyWaiters:
         assert len(account.asked_for(self.LIST)) == 1
 
     @virtual
-    async def test_a_list_that_fails_for_a_while_is_asked_again(self) -> None:
+    async def test_a_temporarily_failing_list_is_requested_again(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 0) for n in range(10)}
 
@@ -446,7 +446,7 @@ class TestManyWaiters:
         assert account.asked_for(self.GET) == []
 
     @virtual
-    async def test_what_no_list_shows_is_asked_for_itself_in_the_end(self) -> None:
+    async def test_an_object_missing_from_its_list_is_finally_requested_itself(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 90) for n in range(10)}
         waiters = account.waiters()
@@ -460,7 +460,7 @@ class TestManyWaiters:
         assert [path for _, asked, path in account.asked if asked == self.GET] == [("missing",)]
 
     @virtual
-    async def test_what_vanishes_from_the_list_is_asked_for_itself_as_well(self) -> None:
+    async def test_an_object_that_disappears_from_the_list_is_requested_itself(self) -> None:
         account = Account()
         account.things = {f"a-{n}": installation(f"a-{n}", 150) for n in range(3)}
         account.things["gone"] = lambda now: installation("gone", 1000)(now) if now < 40 else None
@@ -473,7 +473,7 @@ class TestManyWaiters:
         assert others() == []
 
     @virtual
-    async def test_things_of_a_project_are_listed_together_once_the_project_is_known(self) -> None:
+    async def test_objects_of_a_project_are_listed_together_once_the_project_is_known(self) -> None:
         account = Account()
 
         def make(name: str, project: str) -> Callable[[float], Any]:
@@ -486,7 +486,7 @@ class TestManyWaiters:
         assert 4 < len(account.asked_for("database-list-redis-databases")) < 24
 
     @virtual
-    async def test_one_thing_with_many_waiters_is_asked_for_once(self) -> None:
+    async def test_many_waiters_for_one_object_share_its_requests(self) -> None:
         account = Account()
         account.things["x"] = states((0, "pending"), (20, "ready"))
         waiters = account.waiters()
@@ -494,7 +494,7 @@ class TestManyWaiters:
         assert len(account.asked) < 9
 
     @virtual
-    async def test_a_tight_budget_makes_polls_rarer(self) -> None:
+    async def test_a_tight_budget_makes_polls_less_frequent(self) -> None:
         account = Account()
         account.budget = (10, 300.0)
         account.things["x"] = states((0, "pending"), (100, "ready"))
@@ -507,7 +507,7 @@ class TestManyWaiters:
         assert account.now < 10
 
     @virtual
-    async def test_slow_answers_make_polls_rarer(self) -> None:
+    async def test_slow_responses_make_polls_less_frequent(self) -> None:
         account = Account()
         account.latency = 8
         account.things["x"] = states((0, "pending"), (60, "ready"))
