@@ -1,4 +1,4 @@
-"""The whole way: the emulator signs and sends, publishes its keys, and exchanges session tokens."""
+"""End to end: the emulator signs and sends, publishes its keys, and exchanges session tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.webhooks import InstanceRemovedFromContext, SecretRotated, SessionTokenError, Verifier, WebhookEvent
 
 
-async def test_webhooks_that_the_emulator_sends() -> None:
+async def test_webhooks_sent_by_the_emulator() -> None:
     received: asyncio.Queue[WebhookEvent] = asyncio.Queue()
     client: list[Mittwald] = []
 

@@ -1,4 +1,4 @@
-"""The page about webhooks: its applications receive what the sender signs, its exchange gives a token that works."""
+"""`docs/webhooks.md`: its applications receive signed calls, and its exchange yields a working token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECTIONS = {block.name.removeprefix("webhooks: ").rpartition(" ")[0]: block.text
 
 
 async def run(section: str, mw: Any) -> dict[str, Any]:
-    """What the block of a section defines."""
+    """The names that the block of a section defines."""
     names: dict[str, Any] = {"mw": mw, "__name__": "page"}
     code = compile(SECTIONS[section], str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     result: Any = eval(code, names)
@@ -36,7 +36,7 @@ async def run(section: str, mw: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def application(section: str, sender: Sender) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of the page's application. Its keys come from the sender."""
+    """A client of the page's application, whose keys come from the sender."""
 
     client = SimpleNamespace(webhooks=Verifier(sender.groups))
     app = (await run(section, client))["app"]
@@ -45,7 +45,7 @@ async def application(section: str, sender: Sender) -> AsyncGenerator[httpx.Asyn
         yield http
 
 
-async def test_a_shared_store_refuses_a_call_that_came_before() -> None:
+async def test_a_shared_store_refuses_a_repeated_call() -> None:
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         store = (await run("start", mw))["Calls"]()
     sender, body = Sender(), call()
@@ -56,7 +56,7 @@ async def test_a_shared_store_refuses_a_call_that_came_before() -> None:
 
 
 @pytest.mark.parametrize("section", ["FastAPI", "Starlette"])
-async def test_an_application_works_on_a_signed_call_once(section: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_application_processes_a_signed_call_once(section: str, capsys: pytest.CaptureFixture[str]) -> None:
     sender, body = Sender(), call()
     async with application(section, sender) as http:
         for _ in range(2):
@@ -66,9 +66,7 @@ async def test_an_application_works_on_a_signed_call_once(section: str, capsys: 
 
 
 @pytest.mark.parametrize("section", ["FastAPI", "Starlette"])
-async def test_an_application_refuses_what_was_changed_on_the_way(
-    section: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_application_refuses_a_tampered_call(section: str, capsys: pytest.CaptureFixture[str]) -> None:
     sender, body = Sender(), call()
     async with application(section, sender) as http:
         response = await http.post("/webhooks", content=body + b" ", headers=sender.headers(body))
@@ -77,7 +75,7 @@ async def test_an_application_refuses_what_was_changed_on_the_way(
 
 
 @pytest.mark.parametrize("section", ["FastAPI", "Starlette"])
-async def test_an_application_asks_for_the_call_again_while_keys_cannot_be_fetched(section: str) -> None:
+async def test_an_application_asks_for_redelivery_while_keys_cannot_be_fetched(section: str) -> None:
     sender, body = Sender(), call()
     sender.trouble = TransportError("the connection broke")
     async with application(section, sender) as http:
@@ -85,7 +83,7 @@ async def test_an_application_asks_for_the_call_again_while_keys_cannot_be_fetch
     assert response.status_code == 503
 
 
-async def test_the_exchange_of_the_page_gives_a_token_of_the_user() -> None:
+async def test_the_exchange_returns_a_token_of_the_user() -> None:
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         user_of = (await run("Session tokens", mw))["user_of"]
         instance = await mw.marketplace.extension_list_extension_instances().first()

@@ -1,4 +1,4 @@
-"""Session tokens: who is looking at an extension's page."""
+"""Session tokens: which user views an extension's page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def verifier(sender: Sender, seconds: float = 10) -> Verifier:
     return Verifier(sender.groups, wall=lambda: later(seconds))
 
 
-async def test_a_genuine_token_says_who_and_where() -> None:
+async def test_a_valid_token_names_the_user_and_the_instance() -> None:
     sender = Sender()
     session = await verifier(sender).session(sender.token(color="green"))
     assert (session.user_id, session.session_id, session.extension_instance_id) == ("u-1", "s-1", "i-1")
@@ -23,7 +23,7 @@ async def test_a_genuine_token_says_who_and_where() -> None:
     assert sender.asked == [(sender.serial, "session_token")]
 
 
-async def test_it_is_exchanged_once_it_was_checked() -> None:
+async def test_a_verified_token_can_be_exchanged() -> None:
     sender = Sender()
     token = await verifier(sender).exchange(sender.token(), extension_secret="ours")
     assert (token.public_token, token.expiry) == ("for ours", NOON)
@@ -46,21 +46,21 @@ async def test_it_is_exchanged_once_it_was_checked() -> None:
         (10, {"publicKeySerial": "00000000-0000-4000-8000-000000000000"}, "there is no public key"),
     ],
 )
-async def test_a_token_that_is_not_valid(seconds: float, claims: dict[str, Any], problem: str) -> None:
+async def test_an_invalid_token(seconds: float, claims: dict[str, Any], problem: str) -> None:
     sender = Sender()
     with pytest.raises(SessionTokenError, match=problem):
         await verifier(sender, seconds).session(sender.token(**claims))
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256", "EdDSA2"])
-async def test_a_token_of_another_algorithm(alg: str) -> None:
+async def test_a_token_with_another_algorithm(alg: str) -> None:
     sender = Sender()
     with pytest.raises(SessionTokenError, match="not EdDSA"):
         await verifier(sender).session(sender.token(alg=alg))
     assert sender.asked == []
 
 
-async def test_a_token_that_is_not_genuine() -> None:
+async def test_a_forged_token() -> None:
     sender, forger = Sender(), Sender()
     forger.serial = sender.serial
     with pytest.raises(SessionTokenError, match="not genuine: the signature does not fit"):

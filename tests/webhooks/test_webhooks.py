@@ -1,4 +1,4 @@
-"""Calls to an extension: those that mittwald signed, each once, in their types."""
+"""Calls to an extension: verified, processed once, and typed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..support.webhook_sender import Sender, call
 
 
 class Time:
-    """A clock that is moved by hand."""
+    """A clock that the test moves."""
 
     seconds = 0.0
 
@@ -54,7 +54,7 @@ class TestEvents:
         assert getattr(event, "secret", None) in ("very secret", None)
         assert "very secret" not in repr(event)
 
-    async def test_an_unknown_kind_is_kept_and_so_is_an_odd_form(self) -> None:
+    async def test_an_unknown_kind_and_an_unexpected_form_are_kept(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         for body, name in (
@@ -66,7 +66,7 @@ class TestEvents:
             assert isinstance(event, UnknownEvent)
             assert (event.name, event.raw) == (name, json.loads(body))
 
-    async def test_a_trial_is_marked(self) -> None:
+    async def test_a_dry_run_is_marked(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         target = {"method": "POST", "url": "https://extension.example/hook?dry-run=true"}
@@ -81,14 +81,14 @@ class TestEvents:
             assert (await verifier.verify(sender.headers(body), body, url=url)).dry_run is trial
 
     @pytest.mark.parametrize("body", [b"\xff", b"[]", b"{}", b'{"kind": "InstanceUpdated"}', b"[" * 100_000])
-    async def test_what_is_signed_and_no_event(self, body: bytes) -> None:
+    async def test_a_signed_body_that_is_not_an_event(self, body: bytes) -> None:
         sender = Sender()
         with pytest.raises(SignatureError, match="the body is not"):
             await Verifier(sender.groups).verify(sender.headers(body), body)
 
 
 class TestSignatures:
-    async def test_a_body_that_somebody_changed(self) -> None:
+    async def test_a_tampered_body(self) -> None:
         sender = Sender()
         body = call()
         with pytest.raises(SignatureError, match="does not fit"):
@@ -108,25 +108,25 @@ class TestSignatures:
             ({"Signature_Serial": "../../users"}, "not a UUID"),
         ],
     )
-    async def test_headers_that_cannot_be(self, changed: dict[str, str], problem: str) -> None:
+    async def test_invalid_headers(self, changed: dict[str, str], problem: str) -> None:
         sender = Sender()
         body = call()
         with pytest.raises(SignatureError, match=problem):
             await Verifier(sender.groups).verify(sender.headers(body, **changed), body)
         assert sender.asked == []
 
-    async def test_headers_in_any_case(self) -> None:
+    async def test_header_names_in_any_case(self) -> None:
         sender = Sender()
         body = call()
         headers = {name.upper(): value for name, value in sender.headers(body, Signature_Algorithm="ED25519").items()}
         await Verifier(sender.groups).verify(headers, body)
 
-    async def test_a_body_that_is_text_is_a_mistake_of_the_caller(self) -> None:
+    async def test_a_text_body_is_a_mistake_of_the_caller(self) -> None:
         sender = Sender()
         with pytest.raises(InvalidArgumentError, match="body: must be the bytes as they came"):
             await Verifier(sender.groups).verify({}, call().decode())  # type: ignore[arg-type]
 
-    async def test_an_address_or_headers_of_another_kind_are_a_mistake_too_and_leave_no_trace(self) -> None:
+    async def test_a_url_or_headers_of_the_wrong_type_are_a_mistake_and_leave_no_trace(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         body = call()
@@ -139,7 +139,7 @@ class TestSignatures:
                 await verifier.verify(wrong, body)
         await verifier.verify(sender.headers(body), body)
 
-    async def test_a_key_of_another_algorithm(self) -> None:
+    async def test_a_key_with_another_algorithm(self) -> None:
         sender = Sender()
         sender.algorithm = "RSA"
         body = call()
@@ -148,14 +148,14 @@ class TestSignatures:
 
 
 class TestKeys:
-    async def test_a_key_is_fetched_once_for_all(self) -> None:
+    async def test_a_key_is_fetched_once_for_all_calls(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         bodies = [call() for _ in range(50)]
         await asyncio.gather(*(verifier.verify(sender.headers(body), body) for body in bodies))
         assert sender.asked == [(sender.serial, "webhook")]
 
-    async def test_made_up_serials_are_looked_up_ten_times_a_minute(self) -> None:
+    async def test_unknown_serials_are_looked_up_at_most_ten_times_a_minute(self) -> None:
         sender, time = Sender(), Time()
         verifier = Verifier(sender.groups, clock=time)
         body = call()
@@ -176,7 +176,7 @@ class TestKeys:
         await verifier.verify(sender.headers(body), body)
         assert len(sender.asked) == 11
 
-    async def test_a_key_that_cannot_be_fetched_is_fetched_next_time(self) -> None:
+    async def test_a_key_that_could_not_be_fetched_is_fetched_next_time(self) -> None:
         sender = Sender()
         sender.trouble = ServerError("down", status=503)
         verifier = Verifier(sender.groups)
@@ -189,7 +189,7 @@ class TestKeys:
         sender.trouble = None
         await verifier.verify(sender.headers(body), body)
 
-    async def test_whoever_is_cancelled_leaves_the_others_waiting(self) -> None:
+    async def test_cancelling_the_first_waiter_does_not_affect_the_others(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         bodies = [call() for _ in range(3)]
@@ -217,7 +217,7 @@ class TestKeys:
 
 
 class TestReplays:
-    async def test_a_call_is_taken_once(self) -> None:
+    async def test_a_call_is_accepted_once(self) -> None:
         sender = Sender()
         verifier = Verifier(sender.groups)
         body = call()
@@ -232,7 +232,7 @@ class TestReplays:
         await verifier.forget(event)
         await verifier.verify(sender.headers(body), body)
 
-    async def test_a_store_of_ones_own_is_asked_for_genuine_calls_only(self) -> None:
+    async def test_a_custom_store_is_consulted_for_genuine_calls_only(self) -> None:
         class Shared(MemoryStore):
             added: ClassVar[list[str]] = []
 
@@ -249,6 +249,6 @@ class TestReplays:
             await Verifier(sender.groups, store=store).verify(sender.headers(body), body + b" ")
         assert store.added == ["r-1", "r-1"]
 
-    async def test_a_store_in_memory_is_bounded(self) -> None:
+    async def test_the_memory_store_is_bounded(self) -> None:
         store = MemoryStore(size=2)
         assert [await store.add(one) for one in "aabca"] == [True, False, True, True, True]
