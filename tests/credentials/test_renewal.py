@@ -20,112 +20,112 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.credentials import Secret, TokenSource
 
-from ..support.login_routes import REFRESH, SIGN_IN, Desk, never
+from ..support.login_routes import REFRESH, SIGN_IN, ScriptedExchange, never
 
 MANY = 1000
 
 
-def login(desk: Desk) -> PasswordLogin:
-    return PasswordLogin("ada@example.com", "password-for-tests", wall=desk.wall)
+def login(exchange: ScriptedExchange) -> PasswordLogin:
+    return PasswordLogin("ada@example.com", "password-for-tests", wall=exchange.clock)
 
 
 async def test_a_thousand_tasks_fetch_one_token() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    tokens = await asyncio.gather(*(credentials.token(desk) for _ in range(MANY)))
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    tokens = await asyncio.gather(*(credentials.token(exchange) for _ in range(MANY)))
     assert set(tokens) == {Secret("token-1")}
-    assert desk.operations == [SIGN_IN]
+    assert exchange.operations == [SIGN_IN]
 
 
 async def test_a_thousand_401s_with_an_old_token_cause_one_refresh() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    old = await credentials.token(desk)
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    old = await credentials.token(exchange)
 
     async def call(number: int) -> bool:
         for _ in range(number % 7):
             await asyncio.sleep(0)  # responses arrive at different times, some after the refresh
-        return await credentials.refused(old, desk)
+        return await credentials.refused(old, exchange)
 
     assert all(await asyncio.gather(*(call(number) for number in range(MANY))))
-    assert desk.operations == [SIGN_IN, REFRESH]
+    assert exchange.operations == [SIGN_IN, REFRESH]
     assert await credentials.refused(old, never)
     assert credentials.current() == Secret("token-2")
 
 
 async def test_a_rejected_token_is_not_handed_out_during_its_renewal() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    old = await credentials.token(desk)
-    desk.hold = asyncio.Event()
-    renewal = asyncio.create_task(credentials.refused(old, desk))
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    old = await credentials.token(exchange)
+    exchange.hold = asyncio.Event()
+    renewal = asyncio.create_task(credentials.refused(old, exchange))
     await asyncio.sleep(0)
     assert credentials.current() is None
-    waiting = asyncio.create_task(credentials.token(desk))
+    waiting = asyncio.create_task(credentials.token(exchange))
     await asyncio.sleep(0)
-    desk.hold.set()
+    exchange.hold.set()
     assert (await renewal, await waiting) == (True, Secret("token-2"))
 
 
 async def test_cancelling_the_first_waiter_does_not_strand_the_others() -> None:
-    desk = Desk()
-    desk.hold = asyncio.Event()
-    credentials = login(desk)
-    calls = [asyncio.create_task(credentials.token(desk)) for _ in range(50)]
+    exchange = ScriptedExchange()
+    exchange.hold = asyncio.Event()
+    credentials = login(exchange)
+    calls = [asyncio.create_task(credentials.token(exchange)) for _ in range(50)]
     await asyncio.sleep(0.001)
     for call in calls[:25]:
         call.cancel()
     await asyncio.sleep(0.001)
-    desk.hold.set()
+    exchange.hold.set()
     ended = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(end, asyncio.CancelledError) for end in ended[:25])
     assert ended[25:] == [Secret("token-1")] * 25
-    assert desk.operations == [SIGN_IN]
+    assert exchange.operations == [SIGN_IN]
 
 
 async def test_a_renewal_without_waiters_still_counts() -> None:
     """The refresh token is spent by then: discarding the response would lose the session."""
-    desk = Desk()
-    credentials = login(desk)
-    old = await credentials.token(desk)
-    desk.hold = asyncio.Event()
-    only = asyncio.create_task(credentials.refused(old, desk))
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    old = await credentials.token(exchange)
+    exchange.hold = asyncio.Event()
+    only = asyncio.create_task(credentials.refused(old, exchange))
     await asyncio.sleep(0.001)
     only.cancel()
     await asyncio.gather(only, return_exceptions=True)
-    desk.hold.set()
+    exchange.hold.set()
     await asyncio.sleep(0.001)
     assert credentials.current() == Secret("token-2")
 
 
 async def test_a_failure_without_waiters_is_silent() -> None:
-    desk = Desk()
-    desk.hold = asyncio.Event()
-    desk.say(SIGN_IN, (401, {"message": "no"}))
-    only = asyncio.create_task(login(desk).token(desk))
+    exchange = ScriptedExchange()
+    exchange.hold = asyncio.Event()
+    exchange.respond(SIGN_IN, (401, {"message": "no"}))
+    only = asyncio.create_task(login(exchange).token(exchange))
     await asyncio.sleep(0.001)
     only.cancel()
     await asyncio.gather(only, return_exceptions=True)
-    desk.hold.set()
+    exchange.hold.set()
     await asyncio.sleep(0.001)
 
 
 async def test_a_failure_reaches_every_waiter_and_is_not_kept() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    old = await credentials.token(desk)
-    desk.say(REFRESH, (400, {"message": "used"}))
-    desk.say(SIGN_IN, (401, {"type": "Wrong", "message": "password changed"}))
-    ended = await asyncio.gather(*(credentials.refused(old, desk) for _ in range(MANY)), return_exceptions=True)
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    old = await credentials.token(exchange)
+    exchange.respond(REFRESH, (400, {"message": "used"}))
+    exchange.respond(SIGN_IN, (401, {"type": "Wrong", "message": "password changed"}))
+    ended = await asyncio.gather(*(credentials.refused(old, exchange) for _ in range(MANY)), return_exceptions=True)
     assert {type(end) for end in ended} == {AuthenticationError}
     assert {str(end) for end in ended} == {
         "401 Wrong: signing in with e-mail and password failed: password changed (user-authenticate POST /v2/authenticate)"
     }
     assert len({id(end) for end in ended}) == MANY  # each call may add its own details
-    assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN]
+    assert exchange.operations == [SIGN_IN, REFRESH, SIGN_IN]
     assert credentials.current() is None
-    assert await credentials.refused(old, desk)
-    assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN, SIGN_IN]
+    assert await credentials.refused(old, exchange)
+    assert exchange.operations == [SIGN_IN, REFRESH, SIGN_IN, SIGN_IN]
 
 
 async def test_an_uncopyable_failure_is_shared() -> None:
@@ -142,24 +142,24 @@ async def test_an_uncopyable_failure_is_shared() -> None:
     ("lifetime", "fresh_until"), [(3600, 3540), (600, 540), (100, 90), (10, 9)], ids=lambda value: f"{value}s"
 )
 async def test_a_token_is_renewed_before_it_expires(lifetime: float, fresh_until: float) -> None:
-    desk = Desk()
-    desk.say(SIGN_IN, (200, desk.session(seconds=lifetime)))
-    credentials = login(desk)
-    await credentials.token(desk)
-    desk.wall.time += fresh_until - 0.5
+    exchange = ScriptedExchange()
+    exchange.respond(SIGN_IN, (200, exchange.session(seconds=lifetime)))
+    credentials = login(exchange)
+    await credentials.token(exchange)
+    exchange.clock.time += fresh_until - 0.5
     assert credentials.current() == Secret("token-1")
-    desk.wall.time += 0.5
+    exchange.clock.time += 0.5
     assert credentials.current() is None
-    assert await credentials.token(desk) == Secret("token-2")
+    assert await credentials.token(exchange) == Secret("token-2")
 
 
 @pytest.mark.parametrize("name", ["expires", "expiresAt", "expiry"])
 async def test_expiry_is_read_under_each_of_its_names(name: str) -> None:
-    desk = Desk()
-    desk.say(SIGN_IN, (200, desk.session(seconds=600, name=name)))
-    credentials = login(desk)
-    await credentials.token(desk)
-    desk.wall.time += 541
+    exchange = ScriptedExchange()
+    exchange.respond(SIGN_IN, (200, exchange.session(seconds=600, name=name)))
+    credentials = login(exchange)
+    await credentials.token(exchange)
+    exchange.clock.time += 541
     assert credentials.current() is None
 
 
@@ -169,123 +169,125 @@ async def test_expiry_is_read_under_each_of_its_names(name: str) -> None:
 async def test_an_invalid_expiry_counts_as_unknown_and_is_reported_once(
     nonsense: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk()
-    desk.say(SIGN_IN, (200, {"token": "hidden", "refreshToken": "r", "expires": nonsense}))
-    credentials = login(desk)
+    exchange = ScriptedExchange()
+    exchange.respond(SIGN_IN, (200, {"token": "hidden", "refreshToken": "r", "expires": nonsense}))
+    credentials = login(exchange)
     with caplog.at_level(logging.DEBUG, "mittwald_async"):
-        await credentials.token(desk)
+        await credentials.token(exchange)
     assert len(caplog.records) == 1
     assert "counts as unknown" in caplog.text
-    desk.wall.time += 1e9
+    exchange.clock.time += 1e9
     assert credentials.current() == Secret("hidden")
 
 
 async def test_a_valid_expiry_beside_an_invalid_one_is_used() -> None:
-    desk = Desk()
-    desk.say(SIGN_IN, (200, {"token": "t", "expires": "soon", "expiresAt": desk.wall.stamp(100), "expiry": None}))
-    credentials = login(desk)
-    await credentials.token(desk)
-    desk.wall.time += 91
+    exchange = ScriptedExchange()
+    exchange.respond(
+        SIGN_IN, (200, {"token": "t", "expires": "soon", "expiresAt": exchange.clock.stamp(100), "expiry": None})
+    )
+    credentials = login(exchange)
+    await credentials.token(exchange)
+    exchange.clock.time += 91
     assert credentials.current() is None
 
 
 async def test_a_clock_that_runs_ahead_does_not_renew_with_every_call(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    desk.say(SIGN_IN, (200, desk.session(seconds=-5)))
-    credentials = login(desk)
+    exchange = ScriptedExchange()
+    exchange.respond(SIGN_IN, (200, exchange.session(seconds=-5)))
+    credentials = login(exchange)
     for _ in range(3):
-        await credentials.token(desk)
-    assert desk.operations == [SIGN_IN]
+        await credentials.token(exchange)
+    assert exchange.operations == [SIGN_IN]
     assert "in the past of this machine's clock" in caplog.text
 
 
 async def test_an_early_renewal_may_fail_while_the_token_is_valid(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    credentials = login(desk)
-    await credentials.token(desk)
-    desk.wall.time += 3550
-    desk.say(REFRESH, (503, "down"), MaybeSentError("reset"), (503, "down"))
-    assert await credentials.token(desk) == Secret("token-1")
-    assert await credentials.token(desk) == Secret("token-1")
-    assert desk.operations == [SIGN_IN, REFRESH]  # not with every call
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    await credentials.token(exchange)
+    exchange.clock.time += 3550
+    exchange.respond(REFRESH, (503, "down"), MaybeSentError("reset"), (503, "down"))
+    assert await credentials.token(exchange) == Secret("token-1")
+    assert await credentials.token(exchange) == Secret("token-1")
+    assert exchange.operations == [SIGN_IN, REFRESH]  # not with every call
     assert "ServerError" in caplog.text
-    desk.wall.time += 5
-    assert await credentials.token(desk) == Secret("token-1")
-    assert desk.operations == [SIGN_IN, REFRESH, REFRESH]
-    desk.wall.time += 45
+    exchange.clock.time += 5
+    assert await credentials.token(exchange) == Secret("token-1")
+    assert exchange.operations == [SIGN_IN, REFRESH, REFRESH]
+    exchange.clock.time += 45
     with pytest.raises(Exception, match="down"):
-        await credentials.token(desk)
-    assert await credentials.token(desk) == Secret("token-2")
+        await credentials.token(exchange)
+    assert await credentials.token(exchange) == Secret("token-2")
 
 
 async def test_a_rejected_token_is_not_kept_after_a_failed_renewal() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    old = await credentials.token(desk)
-    desk.say(REFRESH, MaybeSentError("reset"))
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    old = await credentials.token(exchange)
+    exchange.respond(REFRESH, MaybeSentError("reset"))
     with pytest.raises(TransportError):
-        await credentials.refused(old, desk)
+        await credentials.refused(old, exchange)
     assert credentials.current() is None
-    assert await credentials.token(desk) == Secret("token-2")
+    assert await credentials.token(exchange) == Secret("token-2")
 
 
 def test_successive_loops() -> None:
-    desk = Desk()
-    credentials = login(desk)
-    assert asyncio.run(credentials.token(desk)) == Secret("token-1")
-    desk.wall.time += 3600
-    assert asyncio.run(credentials.token(desk)) == Secret("token-2")
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    assert asyncio.run(credentials.token(exchange)) == Secret("token-1")
+    exchange.clock.time += 3600
+    assert asyncio.run(credentials.token(exchange)) == Secret("token-2")
 
 
 def test_a_renewal_that_died_with_its_loop_is_started_again() -> None:
-    desk = Desk()
-    credentials = login(desk)
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
 
     async def abandon() -> None:
-        desk.hold = asyncio.Event()
-        call = asyncio.create_task(credentials.token(desk))
+        exchange.hold = asyncio.Event()
+        call = asyncio.create_task(credentials.token(exchange))
         await asyncio.sleep(0)
         call.cancel()
 
     asyncio.run(abandon())
-    desk.hold = None
-    assert asyncio.run(credentials.token(desk)) == Secret("token-1")
+    exchange.hold = None
+    assert asyncio.run(credentials.token(exchange)) == Secret("token-1")
 
 
 async def test_a_renewal_on_another_loop_is_not_awaited() -> None:
-    desk = Desk()
-    desk.hold = asyncio.Event()
-    credentials = login(desk)
-    here = asyncio.create_task(credentials.token(desk))
+    exchange = ScriptedExchange()
+    exchange.hold = asyncio.Event()
+    credentials = login(exchange)
+    here = asyncio.create_task(credentials.token(exchange))
     await asyncio.sleep(0)
-    elsewhere = Desk(desk.wall)
+    elsewhere = ScriptedExchange(exchange.clock)
     elsewhere.issued = 10
     assert await asyncio.to_thread(lambda: asyncio.run(credentials.token(elsewhere))) == Secret("token-11")
-    desk.hold.set()
+    exchange.hold.set()
     await here
 
 
 async def test_a_callable_returns_a_token_and_optionally_its_expiry() -> None:
-    desk = Desk()
+    exchange = ScriptedExchange()
     given: list[object] = [
         "plain",
-        (Secret("until"), datetime.fromtimestamp(desk.wall.time, UTC) + timedelta(seconds=100)),
-        ("epoch", desk.wall.time + 200),
-        ("naive", datetime.fromtimestamp(desk.wall.time + 300, UTC).replace(tzinfo=None)),
-        ("text", desk.wall.stamp(400)),
+        (Secret("until"), datetime.fromtimestamp(exchange.clock.time, UTC) + timedelta(seconds=100)),
+        ("epoch", exchange.clock.time + 200),
+        ("naive", datetime.fromtimestamp(exchange.clock.time + 300, UTC).replace(tzinfo=None)),
+        ("text", exchange.clock.stamp(400)),
         ("unknown", None),
     ]
 
     async def vault() -> str:
         return given.pop(0)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
-    credentials = TokenSource(vault, wall=desk.wall)
+    credentials = TokenSource(vault, wall=exchange.clock)
     seen = await credentials.token(never)
     assert seen == Secret("plain")
     assert await credentials.refused(seen, never)
     for name in ("until", "epoch", "naive", "text"):
         assert credentials.current() == Secret(name)
-        desk.wall.time += 100
+        exchange.clock.time += 100
         assert credentials.current() is None
         await credentials.token(never)
     assert credentials.current() == Secret("unknown")
@@ -354,10 +356,10 @@ async def test_a_callable_that_waits_for_its_own_token_gets_an_error() -> None:
 async def test_eager_tasks() -> None:
     loop = asyncio.get_running_loop()
     loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
-    desk = Desk()
-    credentials = login(desk)
-    await asyncio.gather(*(credentials.token(desk) for _ in range(10)))
-    assert desk.operations == [SIGN_IN]
+    exchange = ScriptedExchange()
+    credentials = login(exchange)
+    await asyncio.gather(*(credentials.token(exchange) for _ in range(10)))
+    assert exchange.operations == [SIGN_IN]
 
 
 def test_token_sources_share_a_budget_by_name() -> None:

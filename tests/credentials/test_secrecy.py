@@ -19,7 +19,7 @@ from mittwald_async.credentials import AccessTokenRetrievalKey, ExtensionInstanc
 from mittwald_async.errors import MittwaldError
 from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 
-from ..support.login_routes import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
+from ..support.login_routes import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Reply, ScriptedExchange
 
 WORD = "xyzzy-for-tests"
 
@@ -61,9 +61,9 @@ async def _vault() -> str:
 )
 async def test_credentials_show_nothing(make: Callable[[], Credentials]) -> None:
     credentials = make()
-    desk = Desk()
-    desk.say(INSTANCE, (201, {"publicToken": WORD, "expiry": None}))
-    await credentials.token(desk)
+    exchange = ScriptedExchange()
+    exchange.respond(INSTANCE, (201, {"publicToken": WORD, "expiry": None}))
+    await credentials.token(exchange)
     names = [name for kind in type(credentials).__mro__ for name in getattr(kind, "__slots__", ())]
     shown = repr(credentials) + str([getattr(credentials, name) for name in names]) + credentials.identity
     assert WORD not in shown
@@ -109,21 +109,21 @@ REPLIES: list[tuple[str, Reply]] = [
 async def test_errors_logs_and_frames_show_nothing(
     operation: str, reply: Reply, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk()
-    credentials: Credentials = PasswordLogin("ada@example.com", WORD, second_factor=lambda: WORD, wall=desk.wall)
+    exchange = ScriptedExchange()
+    credentials: Credentials = PasswordLogin("ada@example.com", WORD, second_factor=lambda: WORD, wall=exchange.clock)
     if operation == RETRIEVE:
-        credentials = AccessTokenRetrievalKey("user-1", WORD, wall=desk.wall)
+        credentials = AccessTokenRetrievalKey("user-1", WORD, wall=exchange.clock)
     if operation == INSTANCE:
-        credentials = ExtensionInstanceSecret("instance-1", WORD, wall=desk.wall)
+        credentials = ExtensionInstanceSecret("instance-1", WORD, wall=exchange.clock)
     if operation == SECOND_FACTOR:
-        desk.say(SIGN_IN, (202, {}))
+        exchange.respond(SIGN_IN, (202, {}))
     if operation == REFRESH:
         session: dict[str, Any] = {"token": WORD, "refreshToken": WORD, "expires": "never"}
-        desk.say(SIGN_IN, (200, session))
-        await credentials.token(desk)
-    desk.say(operation, reply)
+        exchange.respond(SIGN_IN, (200, session))
+        await credentials.token(exchange)
+    exchange.respond(operation, reply)
     with caplog.at_level(logging.DEBUG), pytest.raises(MittwaldError) as caught:
-        await credentials.refused(Secret(WORD), desk)
+        await credentials.refused(Secret(WORD), exchange)
     check(caught.value)
     assert WORD not in caplog.text
 
@@ -153,7 +153,7 @@ async def test_an_unusable_token_of_a_callable_shows_in_no_frame() -> None:
         return f"{WORD}\n"
 
     with pytest.raises(MittwaldError) as caught:
-        await TokenSource(vault).token(Desk())
+        await TokenSource(vault).token(ScriptedExchange())
     check(caught.value)
 
 

@@ -11,7 +11,7 @@ from mittwald_async.errors import ConfigurationError
 from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 from mittwald_async.runtime.schemes import BASIC
 
-from ..support.login_routes import Desk, never
+from ..support.login_routes import ScriptedExchange, never
 
 VARIABLES = ("MITTWALD_API_TOKEN",)
 
@@ -100,7 +100,7 @@ async def test_a_custom_class_can_be_credentials() -> None:
 
 
 async def test_the_login_routes_respond() -> None:
-    answer = await Desk()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
+    answer = await ScriptedExchange()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
     assert isinstance(answer, TokenResponse)
     assert answer.status == 200
 

@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.emulator import MFA_CODE, PASSWORD, EmulatedAccount, Emulator, OptionError
 
-from ..support.emulator_requests import Heard, Talk
+from ..support.emulator_requests import EmulatorClient, ReceivedResponse
 
 TWO = (
     EmulatedAccount(name="agency", projects=5, rate_limit=(3, 60.0)),
@@ -16,95 +16,95 @@ TWO = (
 )
 
 
-async def asked(talk: Talk, token: str, url: str = "/v2/projects") -> Heard:
-    return await talk.get(url, x_access_token=token)
+async def asked(client: EmulatorClient, token: str, url: str = "/v2/projects") -> ReceivedResponse:
+    return await client.get(url, x_access_token=token)
 
 
 async def test_every_account_sees_only_its_own_projects() -> None:
-    talk = Talk(accounts=TWO)
-    first, second = talk.emulator.accounts
-    mine, theirs = (await asked(talk, first.token)).ids, (await asked(talk, second.token)).ids
+    client = EmulatorClient(accounts=TWO)
+    first, second = client.emulator.accounts
+    mine, theirs = (await asked(client, first.token)).ids, (await asked(client, second.token)).ids
     assert (len(mine), len(theirs)) == (5, 2)
     assert not set(mine) & set(theirs)
-    assert (await asked(talk, first.token, f"/v2/projects/{mine[0]}")).status == 200
-    assert (await asked(talk, second.token, f"/v2/projects/{mine[0]}")).status == 403
-    assert (await asked(talk, "unknown", f"/v2/projects/{mine[0]}")).status == 401
+    assert (await asked(client, first.token, f"/v2/projects/{mine[0]}")).status == 200
+    assert (await asked(client, second.token, f"/v2/projects/{mine[0]}")).status == 403
+    assert (await asked(client, "unknown", f"/v2/projects/{mine[0]}")).status == 401
 
 
 async def test_every_account_has_its_own_budget() -> None:
-    talk = Talk(accounts=TWO, rate_limit=(100, 60.0))
-    first, second = talk.emulator.accounts
-    statuses = [(await asked(talk, first.token)).status for _ in range(4)]
+    client = EmulatorClient(accounts=TWO, rate_limit=(100, 60.0))
+    first, second = client.emulator.accounts
+    statuses = [(await asked(client, first.token)).status for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
-    answer = await asked(talk, second.token)
+    answer = await asked(client, second.token)
     assert (answer.status, answer.headers["x-ratelimit-remaining"]) == (200, "99")
 
 
 async def test_logins_are_documented_and_lead_to_their_account() -> None:
-    talk = Talk(
+    client = EmulatorClient(
         accounts=[
             EmulatedAccount(),
             EmulatedAccount(mfa=True, projects=1),
             EmulatedAccount(email="own@example.org", password="own"),
         ]
     )
-    talk.token = None
-    plain, careful, own = talk.emulator.accounts
-    assert [account.email for account in talk.emulator.accounts] == [
+    client.token = None
+    plain, careful, own = client.emulator.accounts
+    assert [account.email for account in client.emulator.accounts] == [
         "user@example.org",
         "user-2@example.org",
         "own@example.org",
     ]
-    login = await talk.post("/v2/authenticate", {"email": plain.email, "password": PASSWORD})
-    assert len((await asked(talk, login.json["token"])).ids) == 20
+    login = await client.post("/v2/authenticate", {"email": plain.email, "password": PASSWORD})
+    assert len((await asked(client, login.json["token"])).ids) == 20
     credentials = {"email": careful.email, "password": careful.password}
-    assert (await talk.post("/v2/authenticate", credentials)).status == 202
+    assert (await client.post("/v2/authenticate", credentials)).status == 202
     assert careful.mfa_code == MFA_CODE
-    session = await talk.post("/v2/authenticate-mfa", {**credentials, "multiFactorCode": MFA_CODE})
-    assert len((await asked(talk, session.json["token"])).ids) == 1
-    renewed = await talk.put("/v2/users/self/sessions", {"refreshToken": session.json["refreshToken"]})
-    assert len((await asked(talk, renewed.json["token"])).ids) == 1
-    assert (await talk.post("/v2/authenticate", {"email": own.email, "password": "own"})).status == 200
-    assert (await talk.post("/v2/authenticate", {"email": own.email, "password": PASSWORD})).status == 401
+    session = await client.post("/v2/authenticate-mfa", {**credentials, "multiFactorCode": MFA_CODE})
+    assert len((await asked(client, session.json["token"])).ids) == 1
+    renewed = await client.put("/v2/users/self/sessions", {"refreshToken": session.json["refreshToken"]})
+    assert len((await asked(client, renewed.json["token"])).ids) == 1
+    assert (await client.post("/v2/authenticate", {"email": own.email, "password": "own"})).status == 200
+    assert (await client.post("/v2/authenticate", {"email": own.email, "password": PASSWORD})).status == 401
 
 
 async def test_the_write_log_records_account_operation_and_time() -> None:
-    talk = Talk(accounts=TWO, clock="virtual", on="2026-03-01")
-    second = talk.emulator.accounts[1]
-    project = (await asked(talk, second.token)).ids[0]
+    client = EmulatorClient(accounts=TWO, clock="virtual", on="2026-03-01")
+    second = client.emulator.accounts[1]
+    project = (await asked(client, second.token)).ids[0]
     url = f"/v2/projects/{project}/description"
-    talk.emulator.advance(60)
-    refused = await talk.patch(url, {"description": 5}, x_access_token=second.token)
-    done = await talk.patch(url, {"description": "new"}, x_access_token=second.token)
+    client.emulator.advance(60)
+    refused = await client.patch(url, {"description": 5}, x_access_token=second.token)
+    done = await client.patch(url, {"description": "new"}, x_access_token=second.token)
     assert (refused.status, done.status) == (400, 204)
-    [write] = talk.emulator.writes
+    [write] = client.emulator.writes
     assert (write.account, write.method, write.path) == ("shop", "PATCH", url)
     assert write.operation_id == "deprecated-project-update-project-description"
     assert (write.body, write.event_id) == ({"description": "new"}, done.headers["etag"])
-    assert talk.core.clock.iso(write.at) == "2026-03-01T00:01:00.000Z"
-    assert [entry.account for entry in talk.emulator.requests] == ["shop"] * 3
-    talk.emulator.reset()
-    assert talk.emulator.writes == []
+    assert client.core.clock.iso(write.at) == "2026-03-01T00:01:00.000Z"
+    assert [entry.account for entry in client.emulator.requests] == ["shop"] * 3
+    client.emulator.reset()
+    assert client.emulator.writes == []
 
 
 async def test_account_wide_lists_can_be_empty() -> None:
-    talk = Talk(accounts=[EmulatedAccount(empty_lists=True), EmulatedAccount()])
-    narrow, plain = talk.emulator.accounts
-    assert (await asked(talk, narrow.token, "/v2/ingresses")).json == []
-    assert (await asked(talk, plain.token, "/v2/ingresses")).json
-    project = talk.emulator.accounts[0].world.seeded.id("project", 0)
-    assert (await asked(talk, narrow.token, f"/v2/ingresses?projectId={project}")).json
+    client = EmulatorClient(accounts=[EmulatedAccount(empty_lists=True), EmulatedAccount()])
+    narrow, plain = client.emulator.accounts
+    assert (await asked(client, narrow.token, "/v2/ingresses")).json == []
+    assert (await asked(client, plain.token, "/v2/ingresses")).json
+    project = client.emulator.accounts[0].world.seeded.id("project", 0)
+    assert (await asked(client, narrow.token, f"/v2/ingresses?projectId={project}")).json
 
 
 async def test_a_dump_holds_all_accounts() -> None:
-    talk, other = Talk(accounts=TWO), Talk(accounts=TWO)
-    token = talk.emulator.accounts[1].token
-    project = (await asked(talk, token)).ids[0]
-    await talk.patch(f"/v2/projects/{project}/description", {"description": "kept"}, x_access_token=token)
-    other.core.load(talk.core.dump())
+    client, other = EmulatorClient(accounts=TWO), EmulatorClient(accounts=TWO)
+    token = client.emulator.accounts[1].token
+    project = (await asked(client, token)).ids[0]
+    await client.patch(f"/v2/projects/{project}/description", {"description": "kept"}, x_access_token=token)
+    other.core.load(client.core.dump())
     assert (await asked(other, token, f"/v2/projects/{project}")).json["description"] == "kept"
     with pytest.raises(ValueError, match="a state of 2 accounts; this emulator has 1"):
-        Talk().core.load(talk.core.dump())
+        EmulatorClient().core.load(client.core.dump())
 
 
 @pytest.mark.parametrize("name", ["name", "token", "email", "seed"])

@@ -9,7 +9,7 @@ import msgspec
 from mittwald_async.emulator.behaviours.drift import FIELD, WORD, Drift
 from mittwald_async.emulator.options import EmulatorOptions
 
-from ..support.emulator_requests import Talk
+from ..support.emulator_requests import EmulatorClient
 
 
 def changed(data: Any, seed: int = 0) -> Any:
@@ -38,16 +38,16 @@ def test_values_without_objects_are_unchanged() -> None:
 
 
 async def test_a_share_of_responses_drifts_reproducibly() -> None:
-    talks = [Talk(drift=0.2, seed=seed) for seed in (4, 4)]
-    bodies = [[(await talk.get("/v2/projects?limit=2")).body for _ in range(60)] for talk in talks]
+    talks = [EmulatorClient(drift=0.2, seed=seed) for seed in (4, 4)]
+    bodies = [[(await client.get("/v2/projects?limit=2")).body for _ in range(60)] for client in talks]
     assert bodies[0] == bodies[1]
     assert 3 <= sum(FIELD.encode() in body for body in bodies[0]) <= 25
     assert talks[0].core.drift.added == talks[1].core.drift.added
 
 
 async def test_single_objects_and_generic_responses_drift_too() -> None:
-    talk = Talk(drift=1.0)
-    project = (await Talk().get("/v2/projects?limit=1")).ids[0]
+    client = EmulatorClient(drift=1.0)
+    project = (await EmulatorClient().get("/v2/projects?limit=1")).ids[0]
     for url in (f"/v2/projects/{project}", "/v2/users/self/sessions/current/status"):
-        answer = await talk.get(url)
+        answer = await client.get(url)
         assert FIELD in answer.json or WORD in answer.body.decode()

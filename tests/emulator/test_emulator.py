@@ -19,7 +19,7 @@ from mittwald_async.emulator.identity import Identity, Login
 from mittwald_async.emulator.options import OptionsByName
 from mittwald_async.emulator.replies import ContentReply, EmptyReply, Fail, Issue, Reply, ValueReply
 
-from ..support.emulator_requests import CALM, Heard, Talk
+from ..support.emulator_requests import CALM, EmulatorClient, ReceivedResponse
 from ..support.valid_requests import request_for
 
 CALLS = (
@@ -34,23 +34,23 @@ CALLS = (
 )
 
 
-async def heard(talk: Talk) -> list[tuple[int, dict[str, str], bytes]]:
-    answers = [await talk.say(method, url, body) for method, url, body in CALLS]
-    project = (await talk.get("/v2/projects?limit=1")).ids[0]
-    answers.append(await talk.patch(f"/v2/projects/{project}/description", {"description": "changed"}))
-    answers.append(await talk.get(f"/v2/projects/{project}"))
+async def heard(client: EmulatorClient) -> list[tuple[int, dict[str, str], bytes]]:
+    answers = [await client.send(method, url, body) for method, url, body in CALLS]
+    project = (await client.get("/v2/projects?limit=1")).ids[0]
+    answers.append(await client.patch(f"/v2/projects/{project}/description", {"description": "changed"}))
+    answers.append(await client.get(f"/v2/projects/{project}"))
     return [(answer.status, answer.headers, answer.body) for answer in answers]
 
 
 async def test_the_same_seed_and_calls_yield_the_same_bytes() -> None:
     options: dict[str, Any] = {"clock": "virtual", "lag": 0.5, "drift": 0.3, "rate_limit": (100, 60.0)}
-    first, same, other = [await heard(Talk(seed=seed, **options)) for seed in (3, 3, 4)]
+    first, same, other = [await heard(EmulatorClient(seed=seed, **options)) for seed in (3, 3, 4)]
     assert first == same
     assert first != other
 
 
 async def test_two_emulators_in_one_process_are_independent() -> None:
-    first, second = Talk(), Talk()
+    first, second = EmulatorClient(), EmulatorClient()
     project = await first.project()
     before = (await second.get(f"/v2/projects/{project}")).body
     assert (await first.delete(f"/v2/projects/{project}")).status == 204
@@ -80,22 +80,22 @@ async def test_it_serves_between_enter_and_exit() -> None:
 
 @pytest.mark.parametrize("name", ["faults", "projects", "seed", "token", "lagg"])
 def test_options_without_effect_on_a_running_emulator_are_refused(name: str) -> None:
-    talk = Talk()
-    before = talk.core.options
+    client = EmulatorClient()
+    before = client.core.options
     with pytest.raises(OptionError, match=f"only a new emulator can take {name}; a running one takes auth, .*lag, "):
-        talk.emulator.configure(**{name: getattr(before, name, 1)})
-    assert talk.core.options is before
+        client.emulator.configure(**{name: getattr(before, name, 1)})
+    assert client.core.options is before
 
 
 async def test_a_reset_discards_all_changes() -> None:
-    talk = Talk()
-    project = await talk.project()
-    await talk.delete(f"/v2/projects/{project}")
-    talk.emulator.configure(drift=1.0)
-    talk.emulator.reset()
-    assert (await talk.get(f"/v2/projects/{project}")).status == 200
-    assert talk.emulator.world is talk.core.world
-    assert talk.core.options.drift == 0.0
+    client = EmulatorClient()
+    project = await client.project()
+    await client.delete(f"/v2/projects/{project}")
+    client.emulator.configure(drift=1.0)
+    client.emulator.reset()
+    assert (await client.get(f"/v2/projects/{project}")).status == 200
+    assert client.emulator.world is client.core.world
+    assert client.core.options.drift == 0.0
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_invalid_options_are_refused_in_one_line(options: Any, problem: str) -> 
 
 async def test_ten_thousand_garbage_requests_do_not_stop_it() -> None:
     dice = random.Random(1)
-    talk = Talk()
+    client = EmulatorClient()
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW", ""]
     paths = [
         "/",
@@ -149,14 +149,14 @@ async def test_ten_thousand_garbage_requests_do_not_stop_it() -> None:
     for _ in range(10_000):
         path = dice.choice([*paths, "/v2/" + bytes(dice.randrange(33, 126) for _ in range(12)).decode()])
         query = dice.choice(["", "?limit=", "?&&&==", "?limit[]=1&limit=2", "?%zz=%", "?skip=-9"])
-        answer = await talk.say(
+        answer = await client.send(
             dice.choice(methods),
             path + query,
             data=dice.choice(bodies),
             content_type=dice.choice(["", "a/b", "multipart/form-data"]),
         )
         assert 200 <= answer.status < 500, (path, query, answer)
-    assert (await talk.get("/v2/projects")).status == 200
+    assert (await client.get("/v2/projects")).status == 200
 
 
 async def test_garbage_on_the_socket_does_not_stop_it() -> None:
@@ -190,36 +190,36 @@ async def test_an_oversized_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_failing_handler_gives_500_and_logs_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    talk = Talk()
+    client = EmulatorClient()
 
     def broken(call: EmulatedCall) -> Reply:
         raise ZeroDivisionError("of all things")
 
-    talk.core.handlers["project-list-projects"] = broken
+    client.core.handlers["project-list-projects"] = broken
     with caplog.at_level(logging.ERROR, "mittwald_async.emulator"):
-        answer = await talk.get("/v2/projects")
+        answer = await client.get("/v2/projects")
     assert (answer.status, answer.json["type"]) == (500, "InternalError")
     assert "ZeroDivisionError: of all things" in caplog.text
-    assert (await talk.get("/v2/customers")).status == 200
+    assert (await client.get("/v2/customers")).status == 200
 
 
 async def test_handlers_may_return_every_kind_of_response() -> None:
-    talk = Talk()
+    client = EmulatorClient()
     replies: list[Reply] = [
         ValueReply({"id": 1}, 202, {"x-more": "1"}),
         EmptyReply(headers={"x-more": "1"}),
         ContentReply(b"0123456789", "text/plain", {"x-more": "1"}),
         Fail.refused("expected phase READY"),
     ]
-    answers: list[Heard] = []
+    answers: list[ReceivedResponse] = []
     for reply in replies:
 
         def handler(call: EmulatedCall, reply: Reply = reply) -> Reply:
             assert call.body is UNSET
             return reply
 
-        talk.core.handlers["project-get-project"] = handler
-        answers.append(await talk.get("/v2/projects/p"))
+        client.core.handlers["project-get-project"] = handler
+        answers.append(await client.get("/v2/projects/p"))
     assert [answer.status for answer in answers] == [202, 200, 200, 412]
     assert [answer.headers.get("x-more") for answer in answers] == ["1", "1", "1", None]
     assert answers[3].json == {"type": "VError", "message": "expected phase READY"}
@@ -239,39 +239,39 @@ async def test_handlers_may_return_every_kind_of_response() -> None:
     ],
 )
 async def test_content_supports_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
-    talk = Talk()
-    talk.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
-    answer = await talk.get("/v2/files/f", range=wanted)
+    client = EmulatorClient()
+    client.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
+    answer = await client.get("/v2/files/f", range=wanted)
     assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
 
 
 async def test_writes_log_what_they_created() -> None:
-    talk = Talk(clock="virtual", lag=1.0)
+    client = EmulatorClient(clock="virtual", lag=1.0)
 
     def handler(call: EmulatedCall) -> Reply:
         call.wrote(created=["second"])
         return ValueReply({"id": "first"}, 201)
 
-    talk.core.handlers["project-create-project"] = handler
-    server = talk.core.world.sample("serverId")
-    made = await talk.post(f"/v2/servers/{server}/projects", {"description": "x"})
+    client.core.handlers["project-create-project"] = handler
+    server = client.core.world.sample("serverId")
+    made = await client.post(f"/v2/servers/{server}/projects", {"description": "x"})
     assert made.status == 201, made
-    view = talk.core.events.view(0)
+    view = client.core.events.view(0)
     for new in ("first", "second"):
         with pytest.raises(Fail):
             view.refuse([new])
 
 
 async def test_generic_responses_keep_the_ids_of_the_path_and_refuse_unknown_ones() -> None:
-    talk = Talk()
-    talk.core.handlers.update(
+    client = EmulatorClient()
+    client.core.handlers.update(
         dict.fromkeys(("project-get-project", "project-list-invites-for-project"), answer_generically)
     )
-    project = await talk.project()
-    answer = await talk.get(f"/v2/projects/{project}")
+    project = await client.project()
+    answer = await client.get(f"/v2/projects/{project}")
     assert answer.json["id"] == project
-    assert (await talk.get(f"/v2/projects/{project}")).body == answer.body
-    assert (await talk.get("/v2/projects/00000000-0000-4000-8000-000000000000")).status == 404
+    assert (await client.get(f"/v2/projects/{project}")).body == answer.body
+    assert (await client.get("/v2/projects/00000000-0000-4000-8000-000000000000")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -284,18 +284,18 @@ async def test_generic_responses_keep_the_ids_of_the_path_and_refuse_unknown_one
     ],
 )
 async def test_generic_content_is_stable(operation_id: str, status: int, content_type: str | None) -> None:
-    talk = Talk()
-    request = await request_for(talk, talk.core.routes.by_id[operation_id])
-    talk.core.handlers[operation_id] = answer_generically
-    answer = await talk.say(request.method, request.url)
+    client = EmulatorClient()
+    request = await request_for(client, client.core.routes.by_id[operation_id])
+    client.core.handlers[operation_id] = answer_generically
+    answer = await client.send(request.method, request.url)
     assert (answer.status, answer.headers.get("content-type")) == (status, content_type), answer
-    assert answer.body == (await talk.say(request.method, request.url)).body
+    assert answer.body == (await client.send(request.method, request.url)).body
 
 
 async def test_generic_lists_have_items() -> None:
-    talk = Talk()
-    talk.core.handlers["ai-hosting-get-models"] = answer_generically
-    assert len((await talk.get("/v2/ai-hosting-models")).json) == 3
+    client = EmulatorClient()
+    client.core.handlers["ai-hosting-get-models"] = answer_generically
+    assert len((await client.get("/v2/ai-hosting-models")).json) == 3
 
 
 async def test_absolute_request_targets_are_understood() -> None:
@@ -353,9 +353,9 @@ def test_editors_know_every_option() -> None:
 
 async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:
     """A client must not mistake it for an event id: sent as `if-event-reached`, it is never reached."""
-    talk = Talk(event_wait=0.0, lag=0.1)
-    answer = await talk.get("/v2/container-template-statistics")
+    client = EmulatorClient(event_wait=0.0, lag=0.1)
+    answer = await client.get("/v2/container-template-statistics")
     etag = answer.headers["etag"]
     assert etag.startswith('W/"')
-    assert (await talk.get("/v2/container-template-statistics")).headers["etag"] == etag
-    assert (await talk.get("/v2/projects", if_event_reached=etag)).status == 412
+    assert (await client.get("/v2/container-template-statistics")).headers["etag"] == etag
+    assert (await client.get("/v2/projects", if_event_reached=etag)).status == 412

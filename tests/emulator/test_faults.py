@@ -17,7 +17,7 @@ from mittwald_async.emulator import Emulator, EmulatorOptions, Fault, OptionErro
 from mittwald_async.emulator.faults import matches, parsed
 from mittwald_async.operations import OPERATIONS
 
-from ..support.emulator_requests import CALM, Talk
+from ..support.emulator_requests import CALM, EmulatorClient
 
 
 @asynccontextmanager
@@ -33,14 +33,14 @@ async def read(session: aiohttp.ClientSession) -> bytes:
         return await response.read()
 
 
-async def statuses(talk: Talk, times: int, url: str = "/v2/projects") -> list[int]:
-    return [(await talk.get(url)).status for _ in range(times)]
+async def statuses(client: EmulatorClient, times: int, url: str = "/v2/projects") -> list[int]:
+    return [(await client.get(url)).status for _ in range(times)]
 
 
 async def test_a_fault_hits_a_given_number_of_times() -> None:
-    talk = Talk(faults=[Fault(operation="project-list-projects", status=503, count=2, after=1)])
-    assert await statuses(talk, 5) == [200, 503, 503, 200, 200]
-    assert (await talk.get("/v2/customers")).status == 200
+    client = EmulatorClient(faults=[Fault(operation="project-list-projects", status=503, count=2, after=1)])
+    assert await statuses(client, 5) == [200, 503, 503, 200, 200]
+    assert (await client.get("/v2/customers")).status == 200
 
 
 async def test_a_response_is_lost_after_the_write_was_executed() -> None:
@@ -57,12 +57,12 @@ async def test_a_response_is_lost_after_the_write_was_executed() -> None:
 
 
 async def test_a_proxy_returns_502_after_the_write_was_executed() -> None:
-    talk = Talk(faults=[Fault(operation="*", executed=True, status=502, html=True, count=1, after=1)])
-    url = f"/v2/projects/{await talk.project()}/description"
-    answer = await talk.patch(url, {"description": "a"})
+    client = EmulatorClient(faults=[Fault(operation="*", executed=True, status=502, html=True, count=1, after=1)])
+    url = f"/v2/projects/{await client.project()}/description"
+    answer = await client.patch(url, {"description": "a"})
     assert (answer.status, answer.headers["content-type"]) == (502, "text/html")
-    assert len(talk.emulator.writes) == 1
-    refused = Talk(faults=[Fault(operation="*", status=502, after=1)])
+    assert len(client.emulator.writes) == 1
+    refused = EmulatorClient(faults=[Fault(operation="*", status=502, after=1)])
     assert (
         await refused.patch(f"/v2/projects/{await refused.project()}/description", {"description": "a"})
     ).status == 502
@@ -70,12 +70,12 @@ async def test_a_proxy_returns_502_after_the_write_was_executed() -> None:
 
 
 async def test_a_response_stalls_after_the_write_was_executed() -> None:
-    talk = Talk(clock="virtual", faults=[Fault(operation="deprecated-*", stall=30.0)])
-    url = f"/v2/projects/{await talk.project()}/description"
-    task = asyncio.create_task(talk.patch(url, {"description": "a"}))
+    client = EmulatorClient(clock="virtual", faults=[Fault(operation="deprecated-*", stall=30.0)])
+    url = f"/v2/projects/{await client.project()}/description"
+    task = asyncio.create_task(client.patch(url, {"description": "a"}))
     await asyncio.sleep(0)
-    assert (len(talk.emulator.writes), task.done()) == (1, False)
-    talk.emulator.advance(30)
+    assert (len(client.emulator.writes), task.done()) == (1, False)
+    client.emulator.advance(30)
     assert (await task).status == 204
 
 
@@ -100,17 +100,17 @@ async def test_a_compressed_body_can_be_complete() -> None:
 
 
 async def test_probability_follows_the_seed() -> None:
-    def talk(seed: int) -> Talk:
-        return Talk(faults=[Fault(probability=0.5, status=500, seed=seed)])
+    def client(seed: int) -> EmulatorClient:
+        return EmulatorClient(faults=[Fault(probability=0.5, status=500, seed=seed)])
 
-    first, same, other = [await statuses(talk(seed), 40) for seed in (1, 1, 2)]
+    first, same, other = [await statuses(client(seed), 40) for seed in (1, 1, 2)]
     assert first == same != other
     assert 5 < first.count(500) < 35
 
 
 async def test_the_first_matching_fault_applies() -> None:
-    talk = Talk(faults=[Fault(status=500, count=1), Fault(status=502, count=1)])
-    assert await statuses(talk, 3) == [500, 502, 200]
+    client = EmulatorClient(faults=[Fault(status=500, count=1), Fault(status=502, count=1)])
+    assert await statuses(client, 3) == [500, 502, 200]
 
 
 def test_patterns_match_operation_ids_or_routes() -> None:
@@ -122,31 +122,31 @@ def test_patterns_match_operation_ids_or_routes() -> None:
 
 async def test_a_refused_request_is_not_executed_unless_configured() -> None:
     for executed in (False, True):
-        talk = Talk()
-        project = await talk.project()
-        talk.emulator.inject(Fault(operation="*-update-project-description", status=500, executed=executed))
-        assert (await talk.patch(f"/v2/projects/{project}/description", {"description": "after"})).status == 500
-        happened = (await talk.get(f"/v2/projects/{project}")).json["description"] == "after"
+        client = EmulatorClient()
+        project = await client.project()
+        client.emulator.inject(Fault(operation="*-update-project-description", status=500, executed=executed))
+        assert (await client.patch(f"/v2/projects/{project}/description", {"description": "after"})).status == 500
+        happened = (await client.get(f"/v2/projects/{project}")).json["description"] == "after"
         assert happened is executed
 
 
 async def test_error_bodies_can_be_the_apis_a_proxys_or_anything() -> None:
-    talk = Talk(
+    client = EmulatorClient(
         faults=[Fault(status=500, count=1), Fault(status=502, html=True, count=1), Fault(status=418, body="{", count=1)]
     )
-    like_the_api = await talk.get("/v2/projects")
+    like_the_api = await client.get("/v2/projects")
     assert like_the_api.json == {"type": "InternalError", "message": "something went wrong"}
-    proxy = await talk.get("/v2/projects")
+    proxy = await client.get("/v2/projects")
     assert (proxy.headers["content-type"], b"<html>" in proxy.body) == ("text/html", True)
-    assert (await talk.get("/v2/projects")).body == b"{"
+    assert (await client.get("/v2/projects")).body == b"{"
 
 
 async def test_invalid_headers_can_replace_or_remove_the_real_ones() -> None:
-    talk = Talk(
+    client = EmulatorClient(
         rate_limit=(10, 60.0),
         faults=[Fault(headers={"x-ratelimit-reset": "soon", "x-ratelimit-limit": "", "x-new": "1"})],
     )
-    headers = (await talk.get("/v2/projects")).headers
+    headers = (await client.get("/v2/projects")).headers
     assert (headers["x-ratelimit-reset"], headers["x-new"]) == ("soon", "1")
     assert "x-ratelimit-limit" not in headers
     assert headers["x-ratelimit-remaining"] == "9"
@@ -243,8 +243,10 @@ async def test_a_running_emulator_accepts_faults_as_json() -> None:
 
 
 def test_faults_are_read_from_json_and_reported_with_their_hits() -> None:
-    talk = Talk()
-    talk.core.faults.add(*parsed([{"operation": "a*", "status": 500}, {"delay": 1}]))
-    assert [(plan["operation"], plan["hits"]) for plan in talk.core.faults.dump() if "operation" in plan] == [("a*", 0)]
-    talk.core.faults.clear()
-    assert talk.core.faults.dump() == []
+    client = EmulatorClient()
+    client.core.faults.add(*parsed([{"operation": "a*", "status": 500}, {"delay": 1}]))
+    assert [(plan["operation"], plan["hits"]) for plan in client.core.faults.dump() if "operation" in plan] == [
+        ("a*", 0)
+    ]
+    client.core.faults.clear()
+    assert client.core.faults.dump() == []

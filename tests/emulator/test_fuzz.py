@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mittwald_async.emulator.routes import PLACEHOLDER
 from mittwald_async.operations import OPERATIONS
 
-from ..support.emulator_requests import Talk
+from ..support.emulator_requests import EmulatorClient
 from ..support.valid_requests import Request, request_for
 
 IDS = sorted(OPERATIONS)
@@ -37,28 +37,28 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def talk() -> Talk:
-    return Talk(customers=2, projects=3)
+def client() -> EmulatorClient:
+    return EmulatorClient(customers=2, projects=3)
 
 
-def answer(talk: Talk, method: str, url: str, body: Any) -> int:
+def answer(client: EmulatorClient, method: str, url: str, body: Any) -> int:
     """The status of one request; a failing handler is a 500 of the emulator."""
 
     async def ask() -> int:
-        return (await talk.say(method, url, body)).status
+        return (await client.send(method, url, body)).status
 
     return asyncio.run(ask())
 
 
 @pytest.fixture(scope="module")
-def valid(talk: Talk) -> dict[str, Request]:
+def valid(client: EmulatorClient) -> dict[str, Request]:
     """A valid request for every operation, with existing ids."""
 
     async def made() -> dict[str, Request]:
         found: dict[str, Request] = {}
-        for operation_id, route in talk.core.routes.by_id.items():
+        for operation_id, route in client.core.routes.by_id.items():
             if "logout" not in operation_id:
-                found[operation_id] = await request_for(talk, route)
+                found[operation_id] = await request_for(client, route)
         return found
 
     return asyncio.run(made())
@@ -67,7 +67,7 @@ def valid(talk: Talk) -> dict[str, Request]:
 @QUIET
 @given(data=st.data())
 def test_a_valid_request_with_one_random_value_gets_a_response(
-    talk: Talk, valid: dict[str, Request], data: st.DataObject
+    client: EmulatorClient, valid: dict[str, Request], data: st.DataObject
 ) -> None:
     request = valid[data.draw(st.sampled_from(sorted(valid)))]
     body: dict[str, Any] | None = document(request)
@@ -78,7 +78,7 @@ def test_a_valid_request_with_one_random_value_gets_a_response(
         wires = [p.wire for p in request.route.operation.parameters if p.where == "query"]
         wire = data.draw(st.sampled_from(wires) if wires else TEXT)
         url += ("&" if "?" in url else "?") + f"{quote(wire)}={quote(data.draw(ODD | TEXT))}"
-    assert answer(talk, request.method, url, body) != 500, (request.method, url, body)
+    assert answer(client, request.method, url, body) != 500, (request.method, url, body)
 
 
 def document(request: Request) -> dict[str, Any] | None:
@@ -89,13 +89,13 @@ def document(request: Request) -> dict[str, Any] | None:
 
 @QUIET
 @given(operation=st.sampled_from(IDS), value=TEXT.filter(lambda text: text not in ("", ".", "..")), body=JSON)
-def test_random_ids_and_bodies_get_a_response(talk: Talk, operation: str, value: str, body: Any) -> None:
+def test_random_ids_and_bodies_get_a_response(client: EmulatorClient, operation: str, value: str, body: Any) -> None:
     found = OPERATIONS[operation]
     path = PLACEHOLDER.sub(lambda _: quote(value, safe=""), found.path)
-    assert answer(talk, found.method, path, body) != 500
+    assert answer(client, found.method, path, body) != 500
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda path: path.stem)
-def test_former_failures_get_a_response(talk: Talk, case: Path) -> None:
+def test_former_failures_get_a_response(client: EmulatorClient, case: Path) -> None:
     found = json.loads(case.read_text(encoding="utf-8"))
-    assert answer(talk, found["method"], found["url"], found["body"]) != 500
+    assert answer(client, found["method"], found["url"], found["body"]) != 500

@@ -11,7 +11,7 @@ from mittwald_async.emulator.options import EmulatorOptions
 from mittwald_async.emulator.replies import Fail, ListReply
 from mittwald_async.operations import OPERATIONS
 
-from ..support.emulator_requests import Talk
+from ..support.emulator_requests import EmulatorClient
 
 
 def page_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -19,45 +19,45 @@ def page_headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 async def test_the_pages_together_are_the_whole_list() -> None:
-    talk = Talk(projects=7)
-    whole = await talk.get("/v2/projects")
+    client = EmulatorClient(projects=7)
+    whole = await client.get("/v2/projects")
     assert page_headers(whole.headers) == {"limit": "10000", "skip": "0", "totalcount": "7", "page": "1"}
-    by_skip = [(await talk.get(f"/v2/projects?limit=3&skip={skip}")).ids for skip in (0, 3, 6, 9)]
-    by_page = [(await talk.get(f"/v2/projects?limit=3&page={page}")).ids for page in (1, 2, 3, 4)]
+    by_skip = [(await client.get(f"/v2/projects?limit=3&skip={skip}")).ids for skip in (0, 3, 6, 9)]
+    by_page = [(await client.get(f"/v2/projects?limit=3&page={page}")).ids for page in (1, 2, 3, 4)]
     assert by_skip == by_page
     assert list(chain.from_iterable(by_skip)) == whole.ids
     assert [len(ids) for ids in by_skip] == [3, 3, 1, 0]
 
 
 async def test_skip_takes_precedence_over_page() -> None:
-    talk = Talk(projects=7)
-    answer = await talk.get("/v2/projects?limit=3&skip=0&page=3")
+    client = EmulatorClient(projects=7)
+    answer = await client.get("/v2/projects?limit=3&skip=0&page=3")
     assert page_headers(answer.headers) == {"limit": "3", "skip": "0", "totalcount": "7", "page": "1"}
 
 
 async def test_page_zero_is_the_first_and_limit_zero_is_empty() -> None:
-    talk = Talk(projects=7)
-    assert (await talk.get("/v2/projects?limit=3&page=0")).ids == (await talk.get("/v2/projects?limit=3")).ids
-    assert (await talk.get("/v2/projects?limit=0")).json == []
+    client = EmulatorClient(projects=7)
+    assert (await client.get("/v2/projects?limit=3&page=0")).ids == (await client.get("/v2/projects?limit=3")).ids
+    assert (await client.get("/v2/projects?limit=0")).json == []
 
 
 @pytest.mark.parametrize("query", ["limit=-1", "limit=x", "skip=1.5", "skip=-1", "page=", "limit=99999999999999999999"])
 async def test_invalid_numbers_are_refused(query: str) -> None:
-    answer = await Talk().get(f"/v2/projects?{query}")
+    answer = await EmulatorClient().get(f"/v2/projects?{query}")
     assert (answer.status, answer.json["type"]) == (400, "ValidationError")
     assert answer.json["validationErrors"][0]["path"].rpartition(".")[2] == query.partition("=")[0]
 
 
 async def test_a_list_may_refuse_more_than_its_maximum() -> None:
-    talk = Talk()
-    assert (await talk.get("/v2/extensions?limit=1000")).status == 200
-    refused = await talk.get("/v2/extensions?limit=1001")
+    client = EmulatorClient()
+    assert (await client.get("/v2/extensions?limit=1000")).status == 200
+    refused = await client.get("/v2/extensions?limit=1001")
     assert refused.status == 400
     assert refused.json["validationErrors"] == [
         {"path": "pagination.limit", "message": "Must be less than or equal to 1000", "type": "maximum"}
     ]
-    assert (await talk.get("/v2/projects?limit=100000")).status == 200
-    strict = Talk(max_limit={"*": 50, "project-list-projects": 60})
+    assert (await client.get("/v2/projects?limit=100000")).status == 200
+    strict = EmulatorClient(max_limit={"*": 50, "project-list-projects": 60})
     assert (await strict.get("/v2/projects?limit=60")).status == 200
     assert (await strict.get("/v2/customers?limit=51")).status == 400
 

@@ -10,7 +10,7 @@ from mittwald_async.emulator.routes import PLACEHOLDER, Route, Routes, Stub
 from mittwald_async.operations import OPERATIONS, REDIRECTS
 from mittwald_async.runtime.operation import Operation, Redirect
 
-from ..support.emulator_requests import Talk
+from ..support.emulator_requests import EmulatorClient
 
 ROUTES = Routes(list(OPERATIONS.values()), list(REDIRECTS))
 
@@ -66,19 +66,19 @@ def test_the_number_of_routes_matches_the_document() -> None:
 )
 async def test_stubs_lead_to_their_successors(stub: str, successor: str) -> None:
     method, _, path = stub.partition(" ")
-    answer = await Talk().say(method, path)
+    answer = await EmulatorClient().send(method, path)
     assert (answer.status, answer.headers["location"]) == (308, successor)
 
 
 async def test_a_configured_location_takes_precedence() -> None:
-    talk = Talk(redirects={"GET /v2/signup/ssh": "https://elsewhere.example/keys"})
-    assert (await talk.get("/v2/signup/ssh")).headers["location"] == "https://elsewhere.example/keys"
+    client = EmulatorClient(redirects={"GET /v2/signup/ssh": "https://elsewhere.example/keys"})
+    assert (await client.get("/v2/signup/ssh")).headers["location"] == "https://elsewhere.example/keys"
 
 
 async def test_unknown_routes_and_wrong_methods_are_distinguished() -> None:
-    talk = Talk()
-    assert (await talk.get("/v2/nothing")).status == 404
-    refused = await talk.say("TRACE", "/v2/projects")
+    client = EmulatorClient()
+    assert (await client.get("/v2/nothing")).status == 404
+    refused = await client.send("TRACE", "/v2/projects")
     assert (refused.status, refused.headers["allow"]) == (405, "GET")
 
 

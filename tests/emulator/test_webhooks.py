@@ -19,7 +19,7 @@ from mittwald_async import Mittwald
 from mittwald_async.emulator import EmulatedAccount, Emulator, OptionError
 from mittwald_async.emulator.signing import SigningKey
 
-from ..support.emulator_requests import CALM, Talk
+from ..support.emulator_requests import CALM, EmulatorClient
 
 
 class Receiver:
@@ -139,26 +139,26 @@ async def test_a_dry_run_is_marked_and_changes_nothing() -> None:
 
 
 async def test_deleting_a_project_deletes_its_instances() -> None:
-    talk = Talk()
-    world = talk.emulator.world
+    client = EmulatorClient()
+    world = client.emulator.world
     value = world.read("extension_instance", next(iter(world.keys("extension_instance"))))
-    await talk.delete(f"/v2/projects/{value['aggregateReference']['id']}")
+    await client.delete(f"/v2/projects/{value['aggregateReference']['id']}")
     assert ("InstanceRemovedFromContext", value["id"]) in [
-        (hook.kind, hook.body["id"]) for hook in talk.emulator.webhooks
+        (hook.kind, hook.body["id"]) for hook in client.emulator.webhooks
     ]
-    assert [hook.status for hook in talk.emulator.webhooks] == [None] * len(talk.emulator.webhooks), "sent nowhere"
+    assert [hook.status for hook in client.emulator.webhooks] == [None] * len(client.emulator.webhooks), "sent nowhere"
 
 
 @pytest.mark.parametrize("purpose", ["webhook", "session_token"])
 async def test_keys_derive_from_the_seed_and_are_public(purpose: Any) -> None:
-    talk, other = Talk(seed=4), Talk(seed=5)
-    talk.token = None
+    client, other = EmulatorClient(seed=4), EmulatorClient(seed=5)
+    client.token = None
     key = SigningKey(4, purpose)
     url = f"/v2/public-keys/{key.serial}?purpose={purpose}"
-    raw = (await talk.get(url)).json
+    raw = (await client.get(url)).json
     assert (raw["serial"], raw["algorithm"]) == (key.serial, "Ed25519")
     data = base64.b64decode(raw["key"])
-    spki = load_der_public_key(base64.b64decode((await talk.get(f"{url}&format=spki")).json["key"]))
+    spki = load_der_public_key(base64.b64decode((await client.get(f"{url}&format=spki")).json["key"]))
     assert isinstance(spki, Ed25519PublicKey)
     assert spki.public_bytes_raw() == data
     spki.verify(key.sign(b"text"), b"text")
@@ -166,11 +166,11 @@ async def test_keys_derive_from_the_seed_and_are_public(purpose: Any) -> None:
 
 
 async def test_a_session_token_can_be_exchanged_for_a_minute() -> None:
-    talk = Talk(clock="virtual", accounts=[EmulatedAccount(), EmulatedAccount(name="second", projects=40)])
-    second = talk.emulator.accounts[1]
+    client = EmulatorClient(clock="virtual", accounts=[EmulatedAccount(), EmulatedAccount(name="second", projects=40)])
+    second = client.emulator.accounts[1]
     world = second.world
     instance = world.id("extension_instance", next(iter(world.keys("extension_instance"))))
-    made = await talk.post(
+    made = await client.post(
         f"/v2/extension-instances/{instance}/sessions/7d3c1f0e-5a7b-4a52-9f43-0f6c1f0b2a11", x_access_token=second.token
     )
     token = made.json["sessionToken"]
@@ -178,18 +178,18 @@ async def test_a_session_token_can_be_exchanged_for_a_minute() -> None:
     assert msgspec.json.decode(head)["alg"] == "EdDSA"
     said = msgspec.json.decode(claims)
     assert (said["exp"] - said["iat"], said["extensionInstanceId"]) == (60, instance)
-    talk.token = None
-    assert (await talk.get(f"/v2/public-keys/{said['publicKeySerial']}?purpose=session_token")).status == 200
-    answer = await talk.post("/v2/authenticate-session-token", {"sessionToken": token})
+    client.token = None
+    assert (await client.get(f"/v2/public-keys/{said['publicKeySerial']}?purpose=session_token")).status == 200
+    answer = await client.post("/v2/authenticate-session-token", {"sessionToken": token})
     assert answer.status == 201
-    projects = await talk.get("/v2/projects", x_access_token=answer.json["publicToken"])
+    projects = await client.get("/v2/projects", x_access_token=answer.json["publicToken"])
     assert len(projects.ids) == 40
     wrong = {"sessionToken": token, "extensionSecret": "guessed"}
-    assert (await talk.post("/v2/authenticate-session-token", wrong)).status == 400
+    assert (await client.post("/v2/authenticate-session-token", wrong)).status == 400
     forged = f"{token[:-6]}AAAAAA"
-    assert (await talk.post("/v2/authenticate-session-token", {"sessionToken": forged})).status == 400
-    talk.emulator.advance(61)
-    assert (await talk.post("/v2/authenticate-session-token", {"sessionToken": token})).status == 400
+    assert (await client.post("/v2/authenticate-session-token", {"sessionToken": forged})).status == 400
+    client.emulator.advance(61)
+    assert (await client.post("/v2/authenticate-session-token", {"sessionToken": token})).status == 400
 
 
 def test_an_invalid_webhook_url_is_refused() -> None:

@@ -19,7 +19,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.files import Download
 
-from ..support.file_sender import GET_FILE, Host
+from ..support.file_sender import GET_FILE, FileHost
 
 CONTENT = bytes(range(256)) * 40
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
@@ -31,7 +31,7 @@ async def streamed(download: Download) -> bytes:
 
 
 async def test_nothing_is_sent_before_use_and_a_download_can_be_reused() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     download = host.download()
     assert host.requests == []
     assert repr(download) == "<Download file-get-file>"
@@ -42,7 +42,7 @@ async def test_nothing_is_sent_before_use_and_a_download_can_be_reused() -> None
 
 
 async def test_the_request_asks_for_uncompressed_bytes() -> None:
-    host = Host(b"x")
+    host = FileHost(b"x")
     await host.download()
     await host.download(headers={"accept": "text/plain;base64"})
     await host.download(headers={"Accept": None})
@@ -52,7 +52,7 @@ async def test_the_request_asks_for_uncompressed_bytes() -> None:
 
 
 async def test_the_stream_describes_the_file() -> None:
-    host = Host(
+    host = FileHost(
         b"abc", Content_Disposition="attachment; filename*=UTF-8''m%C3%A4rz.pdf", Content_Type="application/pdf"
     )
     async with host.download() as stream:
@@ -87,12 +87,12 @@ async def test_the_stream_describes_the_file() -> None:
     ],
 )
 async def test_a_file_name_cannot_leave_the_folder(disposition: str, name: str | None) -> None:
-    async with Host(b"", Content_Disposition=disposition).download() as stream:
+    async with FileHost(b"", Content_Disposition=disposition).download() as stream:
         assert stream.filename == name
 
 
 async def test_a_broken_download_resumes_where_it_broke() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"cut": 1500, "problem": ReadTimeoutError("silence")}, {}]
     assert await streamed(host.download()) == CONTENT
     assert host.ranges == [None, "bytes=4000-", "bytes=5500-"]
@@ -102,20 +102,20 @@ async def test_a_broken_download_resumes_where_it_broke() -> None:
 
 
 async def test_a_truncated_body_is_resumed_too() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"end": 4000}, {"end": 0}]
     assert await host.download() == CONTENT
     assert host.ranges == [None, "bytes=4000-", "bytes=4000-"]
 
 
 async def test_a_failed_connection_counts_as_a_break() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"refuse": NotSentError("no route")}, {"refuse": NotSentError("no route")}]
     assert await host.download() == CONTENT
 
 
 async def test_it_gives_up_after_five_breaks_without_progress() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 10} for _ in range(20)]
     with pytest.raises(MaybeSentError, match="connection reset"):
         await host.download()
@@ -125,27 +125,27 @@ async def test_it_gives_up_after_five_breaks_without_progress() -> None:
 
 async def test_progress_resets_the_count_of_breaks() -> None:
     content = bytes(20 << 20)
-    host = Host(content, chunk=1 << 19)
+    host = FileHost(content, chunk=1 << 19)
     host.plan = [{"cut": 2 << 20} for _ in range(9)]
     assert await host.download() == content
 
 
 async def test_a_body_that_stays_short_is_reported_in_bytes() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"end": 100}, *({"end": 0} for _ in range(9))]
     with pytest.raises(DownloadError, match="only 100 of 10240 bytes arrived"):
         await host.download()
 
 
 async def test_too_many_bytes() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"headers": {"Content-Length": "100"}}]
     with pytest.raises(DownloadError, match="more than the announced 100 bytes"):
         await host.download()
 
 
 async def test_the_deadline_of_the_call_is_final() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 10, "problem": CallTimeoutError("late")}]
     with pytest.raises(CallTimeoutError):
         await host.download()
@@ -157,17 +157,17 @@ async def test_the_deadline_of_the_call_is_final() -> None:
 
 async def test_a_file_that_changed_in_between_is_never_mixed() -> None:
     other = CONTENT[::-1]
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
     with pytest.raises(DownloadError, match="changed while"):
         await streamed(host.download())
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
     assert await host.download() == other  # a value that has not been handed out can start over
 
 
 async def test_a_server_without_ranges_sends_the_file_from_the_start() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"ranges": False, "cut": 2500}, {"ranges": False}]
     assert await streamed(host.download()) == CONTENT
     host.plan = [{"cut": 4000}, {"ranges": False}]
@@ -175,7 +175,7 @@ async def test_a_server_without_ranges_sends_the_file_from_the_start() -> None:
 
 
 async def test_without_a_validator_a_stream_is_lost_but_a_value_is_not() -> None:
-    host = Host(CONTENT, ETag='W/"weak"')
+    host = FileHost(CONTENT, ETag='W/"weak"')
     host.plan = [{"cut": 4000}]
     with pytest.raises(MaybeSentError):
         await streamed(host.download())
@@ -187,7 +187,7 @@ async def test_without_a_validator_a_stream_is_lost_but_a_value_is_not() -> None
 
 
 async def test_a_date_is_used_where_the_tag_is_weak() -> None:
-    host = Host(CONTENT, ETag='W/"weak"', Last_Modified="Tue, 01 Jan 2030 00:00:00 GMT")
+    host = FileHost(CONTENT, ETag='W/"weak"', Last_Modified="Tue, 01 Jan 2030 00:00:00 GMT")
     host.plan = [{"cut": 4000}]
     assert await streamed(host.download()) == CONTENT
     assert host.requests[1]["If-Range"] == "Tue, 01 Jan 2030 00:00:00 GMT"
@@ -205,7 +205,7 @@ async def test_a_date_is_used_where_the_tag_is_weak() -> None:
     ],
 )
 async def test_a_mismatching_range_is_not_used(odd: dict[str, str | None]) -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"headers": odd}]
     assert await host.download() == CONTENT
     assert host.ranges == [None, "bytes=4000-", None]
@@ -213,20 +213,20 @@ async def test_a_mismatching_range_is_not_used(odd: dict[str, str | None]) -> No
 
 
 async def test_a_range_without_a_total() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"headers": {"Content-Range": "bytes 4000-10239/*"}}]
     assert await host.download() == CONTENT
 
 
 async def test_a_file_that_shrank_is_fetched_again() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"cut": 4000}, {"content": b"short"}]
     assert await host.download() == b"short"
     assert host.ranges == [None, "bytes=4000-", None]
 
 
 async def test_a_refusal_is_passed_on() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"refuse": NotFoundError("gone", status=404)}]
     with pytest.raises(NotFoundError):
         await host.download()
@@ -236,7 +236,7 @@ async def test_a_refusal_is_passed_on() -> None:
 
 
 async def test_compressed_content_has_no_known_size() -> None:
-    host = Host(CONTENT, Content_Encoding="gzip")
+    host = FileHost(CONTENT, Content_Encoding="gzip")
     host.plan = [{"headers": {"Content-Length": "7"}}]
     async with host.download() as stream:
         assert stream.size is None
@@ -244,13 +244,13 @@ async def test_compressed_content_has_no_known_size() -> None:
 
 
 async def test_an_unknown_length() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     host.plan = [{"headers": {"Content-Length": None}}]
     assert await host.download() == CONTENT
 
 
 async def test_a_checksum_is_verified() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     assert await host.download(sha256=CHECKSUM.upper()) == CONTENT
     assert await streamed(host.download(sha256=CHECKSUM)) == CONTENT
     wrong = "0" * 64
@@ -263,7 +263,7 @@ async def test_a_checksum_is_verified() -> None:
 
 
 async def test_a_download_by_url() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     download = Download.of_url(host, "https://files.example.com/x.tar", sha256=CHECKSUM, clock=host.clock)
     assert repr(download) == "<Download by URL>"
     assert await download == CONTENT
@@ -273,7 +273,7 @@ async def test_a_download_by_url() -> None:
 
 
 async def test_a_stream_can_be_read_only_once() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     download = host.download()
     async with download as stream:
         async for _ in stream:
@@ -300,7 +300,7 @@ async def test_a_sender_that_cannot_stream() -> None:
 
 
 async def test_leaving_early_releases_the_connection() -> None:
-    host = Host(CONTENT)
+    host = FileHost(CONTENT)
     with pytest.raises(ZeroDivisionError):
         async with host.download():
             raise ZeroDivisionError
@@ -308,7 +308,7 @@ async def test_leaving_early_releases_the_connection() -> None:
 
 
 async def test_header_names_of_any_case() -> None:
-    host = Host(CONTENT, etag='"v1"')
+    host = FileHost(CONTENT, etag='"v1"')
     del host.base["ETag"]
     host.plan = [{"headers": {"Content-Length": None, "content-length": str(len(CONTENT))}}]
     async with host.download() as stream:
@@ -316,27 +316,27 @@ async def test_header_names_of_any_case() -> None:
 
 
 async def test_an_unrequested_range_is_not_taken_as_the_file() -> None:
-    host = Host(b"abcdef")
+    host = FileHost(b"abcdef")
     host.plan = [{"status": 206, "end": 3, "headers": {"Content-Length": "3", "Content-Range": "bytes 0-2/6"}}]
     with pytest.raises(DownloadError, match="sent a part of the file, though the whole was asked for"):
         await host.download()
 
 
-async def read(host: Host) -> None:
+async def read(host: FileHost) -> None:
     async with host.download() as stream:
         async for _ in stream:
             pass
 
 
 async def test_a_slow_body_times_out_and_a_slow_reader_does_not() -> None:
-    host = Host(b"x" * 200, chunk=1)
+    host = FileHost(b"x" * 200, chunk=1)
     host.seconds_per_chunk = 1.0
     host.base.pop("ETag")
     with pytest.raises(ReadTimeoutError, match=r"less than 1024 bytes/s over 60 s"):
         await read(host)
     assert host.clock.time == 60.0
 
-    host = Host(b"x" * 200, chunk=1)
+    host = FileHost(b"x" * 200, chunk=1)
     async with host.download() as stream:
         async for _ in stream:
             host.clock.time += 100.0

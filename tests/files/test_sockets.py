@@ -23,7 +23,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.files import Download, File
 
-from ..support.file_sender import HandClock
+from ..support.file_sender import ManualClock
 from ..support.file_server import Web, checksum, content
 from ..support.scripted_server import Act, Seen, serving
 
@@ -200,7 +200,7 @@ async def test_a_server_that_ends_every_response_halfway_is_read_to_the_end(size
     """The end of the connection arrives together with the last bytes, which must count."""
     whole = content(0, size)
     async with serving(halving(whole)) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
-        saved = await Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock()).save(tmp_path / "x")
+        saved = await Download.of_url(mw.sender, f"{server.url}/x", clock=ManualClock()).save(tmp_path / "x")
         assert saved.read_bytes() == whole
         assert len(server.seen) <= size.bit_length() + 1
 
@@ -214,7 +214,7 @@ async def test_a_file_that_always_starts_over_is_given_up(tmp_path: Path) -> Non
         writer.close()
 
     async with serving(always_half) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
-        download = Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock())
+        download = Download.of_url(mw.sender, f"{server.url}/x", clock=ManualClock())
         with pytest.raises(ResponseBrokenError, match="6 times without much progress"):
             await download.save(tmp_path / "x")
         assert len(server.seen) == 6
@@ -227,7 +227,7 @@ async def test_a_server_that_sends_nothing_is_given_up_and_the_error_says_where(
         writer.close()
 
     async with serving(nothing) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
-        download = Download.of_url(mw.sender, f"{server.url}/x?sig=hidden", clock=HandClock())
+        download = Download.of_url(mw.sender, f"{server.url}/x?sig=hidden", clock=ManualClock())
         with pytest.raises(
             ResponseBrokenError, match=r"at byte 0 of 9, 6 times without much progress: GET .*sig=\*\*\*"
         ):

@@ -19,14 +19,14 @@ CALM: dict[str, Any] = {
 """No behaviour that depends on time or chance."""
 
 
-class Heard:
+class ReceivedResponse:
     """A response, read completely."""
 
-    def __init__(self, answer: EmulatedResponse) -> None:
-        self.status = answer.status
-        self.headers = {name.lower(): value for name, value in answer.headers.items()}
-        self.body = answer.body
-        self.fault = answer.fault
+    def __init__(self, response: EmulatedResponse) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.body = response.body
+        self.fault = response.fault
 
     @property
     def json(self) -> Any:
@@ -40,7 +40,7 @@ class Heard:
         return f"{self.status} {self.body[:300]!r}"
 
 
-class Talk:
+class EmulatorClient:
     """One emulator with its default token."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,11 +48,13 @@ class Talk:
         self.core: Core = self.emulator.core
         self.token: str | None = self.emulator.token
 
-    async def say(self, method: str, url: str, json: Any = None, *, data: bytes = b"", **headers: str) -> Heard:
+    async def send(
+        self, method: str, url: str, json: Any = None, *, data: bytes = b"", **headers: str
+    ) -> ReceivedResponse:
         """Send a request. Header names are written with underscores."""
         return await self._send(method, url, json, data, headers)
 
-    async def _send(self, method: str, url: str, json: Any, data: bytes, headers: dict[str, str]) -> Heard:
+    async def _send(self, method: str, url: str, json: Any, data: bytes, headers: dict[str, str]) -> ReceivedResponse:
         path, _, query = url.partition("?")
         sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         if self.token is not None:
@@ -60,21 +62,21 @@ class Talk:
         if json is not None:
             data = msgspec.json.encode(json)
             sent.setdefault("content-type", "application/json")
-        return Heard(await self.core.answer(EmulatedRequest(method, path, query, sent, data, "192.0.2.1")))
+        return ReceivedResponse(await self.core.answer(EmulatedRequest(method, path, query, sent, data, "192.0.2.1")))
 
-    async def get(self, url: str, **headers: str) -> Heard:
+    async def get(self, url: str, **headers: str) -> ReceivedResponse:
         return await self._send("GET", url, None, b"", headers)
 
-    async def post(self, url: str, json: Any = None, **headers: str) -> Heard:
+    async def post(self, url: str, json: Any = None, **headers: str) -> ReceivedResponse:
         return await self._send("POST", url, json, b"", headers)
 
-    async def put(self, url: str, json: Any = None, **headers: str) -> Heard:
+    async def put(self, url: str, json: Any = None, **headers: str) -> ReceivedResponse:
         return await self._send("PUT", url, json, b"", headers)
 
-    async def patch(self, url: str, json: Any = None, **headers: str) -> Heard:
+    async def patch(self, url: str, json: Any = None, **headers: str) -> ReceivedResponse:
         return await self._send("PATCH", url, json, b"", headers)
 
-    async def delete(self, url: str, **headers: str) -> Heard:
+    async def delete(self, url: str, **headers: str) -> ReceivedResponse:
         return await self._send("DELETE", url, None, b"", headers)
 
     async def project(self) -> str:

@@ -10,7 +10,7 @@ from mittwald_async.emulator.options import EmulatorOptions, Transitions
 from mittwald_async.emulator.resources import load_all
 from mittwald_async.emulator.state import World
 
-from .emulator_requests import Heard, Talk
+from .emulator_requests import EmulatorClient, ReceivedResponse
 
 load_all()
 DAY = date(2026, 1, 1)
@@ -25,7 +25,7 @@ def world(**options: Any) -> World:
     return World(EmulatorOptions(**sizes), EmulatorClock(virtual=True, start=midnight(DAY)))
 
 
-class Story(Talk):
+class Scenario(EmulatorClient):
     """An emulator whose transitions take `LENGTH` seconds per phase, on a clock that only the test moves."""
 
     def __init__(self, **options: Any) -> None:
@@ -33,7 +33,7 @@ class Story(Talk):
         sizes: dict[str, Any] = {"seed": 7, "customers": 4, "projects": 30, "on": DAY}
         super().__init__(**{**sizes, "clock": "virtual", "transitions": transitions, **options})
 
-    def wait(self, phases: int = 1) -> None:
+    def advance(self, phases: int = 1) -> None:
         for _ in range(phases):
             self.core.clock.advance(LENGTH)
 
@@ -45,7 +45,7 @@ class Story(Talk):
         """A stored object of the account."""
         return self.world.read(kind, self.world.keys(kind)[index : index + 1][0])
 
-    def where(self, kind: str, **properties: Any) -> dict[str, Any]:
+    def find(self, kind: str, **properties: Any) -> dict[str, Any]:
         """The first of the account's objects with these properties."""
         for key in self.world.keys(kind):
             value = self.world.read(kind, key)
@@ -53,24 +53,24 @@ class Story(Talk):
                 return value
         raise AssertionError(f"no {kind} with {properties}")
 
-    async def made(self, url: str, body: Any, name: str = "id") -> str:
+    async def create(self, url: str, body: Any, name: str = "id") -> str:
         """Create something and return its id."""
-        answer = await self.post(url, body)
-        assert answer.status in (200, 201), answer
-        id: str = answer.json[name]
+        response = await self.post(url, body)
+        assert response.status in (200, 201), response
+        id: str = response.json[name]
         return id
 
-    async def seen(self, url: str) -> Any:
+    async def fetch(self, url: str) -> Any:
         """The JSON that a GET returns."""
-        answer = await self.get(url)
-        assert answer.status == 200, answer
-        return answer.json
+        response = await self.get(url)
+        assert response.status == 200, response
+        return response.json
 
-    async def done(self, method: str, url: str, body: Any = None) -> Heard:
+    async def perform(self, method: str, url: str, body: Any = None) -> ReceivedResponse:
         """Send a request that must succeed."""
-        answer = await self.say(method, url, body)
-        assert answer.status < 300, answer
-        return answer
+        response = await self.send(method, url, body)
+        assert response.status < 300, response
+        return response
 
     async def status(self, url: str) -> int:
         return (await self.get(url)).status

@@ -31,7 +31,7 @@ GET_FILE: Operation[bytes] = Operation(
 )
 
 
-class HandClock:
+class ManualClock:
     """Time that passes only by sleeping, and immediately."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class HandClock:
         self.time += seconds
 
 
-class Answered:
+class ServedResponse:
     """A response on the wire."""
 
     def __init__(self, status: int, headers: dict[str, str], body: AsyncIterator[bytes]) -> None:
@@ -58,7 +58,7 @@ class Answered:
         return self._body
 
 
-class Host:
+class FileHost:
     """One file, served repeatedly. Each entry of `plan` shapes one response, in order:
 
     `cut=n` break after n bytes of the body, `end=n` end silently there, `refuse=error` raise instead of responding,
@@ -74,7 +74,7 @@ class Host:
         self.requests: list[dict[str, str]] = []
         self.calls: list[tuple[object, ...]] = []
         self.open = 0
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.seconds_per_chunk = 0.0
 
     def download(self, **options: Any) -> Download:
@@ -95,7 +95,7 @@ class Host:
         *,
         extra_headers: Mapping[str, str] | None = None,
         url: str | None = None,
-    ) -> AsyncGenerator[Answered]:
+    ) -> AsyncGenerator[ServedResponse]:
         request = dict(extra_headers or {})
         self.requests.append(request)
         self.calls.append((operation, tuple(path), query, headers, url))
@@ -112,7 +112,7 @@ class Host:
         finally:
             self.open -= 1
 
-    def _answer(self, request: Mapping[str, str], turn: dict[str, Any]) -> Answered:
+    def _answer(self, request: Mapping[str, str], turn: dict[str, Any]) -> ServedResponse:
         total, start, status = len(self.content), 0, 200
         asked = request.get("Range", "")
         known = request.get("If-Range") in (self.base.get("ETag"), self.base.get("Last-Modified"))
@@ -127,7 +127,7 @@ class Host:
             headers.pop(name, None)
             if value is not None:
                 headers[name] = value
-        return Answered(turn.get("status", status), headers, self._body(start, turn))
+        return ServedResponse(turn.get("status", status), headers, self._body(start, turn))
 
     async def _body(self, start: int, turn: dict[str, Any]) -> AsyncIterator[bytes]:
         end = start + turn.get("cut", turn.get("end", len(self.content)))

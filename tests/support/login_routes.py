@@ -22,8 +22,8 @@ INSTANCE = "extension-authenticate-instance"
 Reply = tuple[int, object] | Exception
 
 
-class Wall:
-    """A wall clock that stands still until moved."""
+class ManualClock:
+    """A clock clock that stands still until moved."""
 
     def __init__(self) -> None:
         self.time = NOON
@@ -35,24 +35,24 @@ class Wall:
         return datetime.fromtimestamp(self.time + seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-class Desk:
+class ScriptedExchange:
     """Responds as scripted, in order, by operation; after that with numbered sessions of an hour."""
 
-    def __init__(self, wall: Wall | None = None) -> None:
-        self.wall = wall or Wall()
-        self.asked: list[tuple[str, str, str]] = []
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
+        self.requests: list[tuple[str, str, str]] = []
         self.bodies: list[dict[str, Any]] = []
         self.replies: dict[str, list[Reply]] = {}
         self.issued = 0
         self.hold: asyncio.Event | None = None
         """Responses wait for it."""
-        self.on_ask: Callable[[str], None] = lambda operation_id: None
+        self.on_request: Callable[[str], None] = lambda operation_id: None
 
     @property
     def operations(self) -> list[str]:
-        return [operation for operation, _, _ in self.asked]
+        return [operation for operation, _, _ in self.requests]
 
-    def say(self, operation_id: str, *replies: Reply) -> None:
+    def respond(self, operation_id: str, *replies: Reply) -> None:
         self.replies.setdefault(operation_id, []).extend(replies)
 
     def session(self, *, seconds: float = 3600.0, name: str = "expires") -> dict[str, Any]:
@@ -60,15 +60,15 @@ class Desk:
         return {
             "token": f"token-{self.issued}",
             "refreshToken": f"refresh-{self.issued}",
-            name: self.wall.stamp(seconds),
+            name: self.clock.stamp(seconds),
         }
 
     async def __call__(
         self, operation_id: str, method: str, path: str, body: Secret, content_type: str = "application/json"
     ) -> TokenResponse:
-        self.asked.append((operation_id, method, path))
+        self.requests.append((operation_id, method, path))
         self.bodies.append(msgspec.json.decode(body.reveal()))
-        self.on_ask(operation_id)
+        self.on_request(operation_id)
         await asyncio.sleep(0)
         if self.hold is not None:
             await self.hold.wait()

@@ -11,7 +11,7 @@ from mittwald_async.emulator.handlers import HANDLERS
 from mittwald_async.emulator.routes import PLACEHOLDER, Route
 from mittwald_async.emulator.shapes import Shape
 
-from .emulator_requests import Talk
+from .emulator_requests import EmulatorClient
 
 
 def text(value: Any) -> str:
@@ -43,8 +43,8 @@ _OF_PATH = {"/v2/deliveryboxes/{id}": "deliveryBox", "/v2/mailaddresses/{id}": "
 class Request:
     """A valid request for one operation, with existing ids where available."""
 
-    def __init__(self, talk: Talk, route: Route, ids: dict[str, str]) -> None:
-        core = talk.core
+    def __init__(self, client: EmulatorClient, route: Route, ids: dict[str, str]) -> None:
+        core = client.core
         self.route = route
         self.method = route.operation.method
         _, query, headers = core.checker.parameter_shapes(route)
@@ -62,7 +62,7 @@ class Request:
         body = route.operation.body
         shape = core.checker.body_shape(route)
         if body is not None and shape is not None:
-            value = with_ids(made(shape, f"body {route.operation.operation_id}"), talk, ids)
+            value = with_ids(made(shape, f"body {route.operation.operation_id}"), client, ids)
             if "redis" in route.operation.path and "version" in value:
                 value["version"] = _REDIS_VERSION
             self.headers["content-type"] = body.content_type
@@ -78,10 +78,10 @@ class Request:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
-async def request_for(talk: Talk, route: Route) -> Request:
+async def request_for(client: EmulatorClient, route: Route) -> Request:
     """A request whose path names existing objects, found in the lists above them."""
-    shapes = talk.core.checker.parameter_shapes(route)[0]
-    ids = siblings(talk, route)
+    shapes = client.core.checker.parameter_shapes(route)[0]
+    ids = siblings(client, route)
     path = ""
     for segment in route.operation.path.split("/")[1:]:
         placeholder = PLACEHOLDER.fullmatch(segment)
@@ -90,22 +90,22 @@ async def request_for(talk: Talk, route: Route) -> Request:
             continue
         name = placeholder[1]
         if name not in ids:
-            made = talk.core.generator.make(shapes[name], f"input {name}")
+            made = client.core.generator.make(shapes[name], f"input {name}")
             kind = _OF_PATH.get(f"{path}/{segment}")
-            sample = talk.core.world.sample(f"{kind}Id") if kind else talk.core.world.sample(name)
-            ids[name] = await listed(talk, path, name) or sample or text(made)
+            sample = client.core.world.sample(f"{kind}Id") if kind else client.core.world.sample(name)
+            ids[name] = await listed(client, path, name) or sample or text(made)
         path += f"/{quote(ids[name], safe='')}"
-    return Request(talk, route, ids)
+    return Request(client, route, ids)
 
 
-async def listed(talk: Talk, path: str, name: str) -> str | None:
+async def listed(client: EmulatorClient, path: str, name: str) -> str | None:
     """Id of the first object in the list at a path, if there is such a list."""
-    found = talk.core.routes.find("GET", path)
+    found = client.core.routes.find("GET", path)
     if isinstance(found, frozenset) or not isinstance(found[0], Route) or not found[0].is_list:
         return None
     if found[0].operation.operation_id not in HANDLERS:
         return None
-    answer = await talk.get(path)
+    answer = await client.get(path)
     body: Any = answer.json if answer.status == 200 else []
     lists: list[Any] = (
         [value for value in body.values() if isinstance(value, list)] if hasattr(body, "values") else [body]
@@ -114,11 +114,11 @@ async def listed(talk: Talk, path: str, name: str) -> str | None:
     return next((str(item[key]) for item in items for key in ("id", name) if key in item), None)
 
 
-def siblings(talk: Talk, route: Route) -> dict[str, str]:
+def siblings(client: EmulatorClient, route: Route) -> dict[str, str]:
     """Stacks are often empty: choose one that has what the path needs."""
     if "stackId" not in route.path:
         return {}
-    world = talk.core.world
+    world = client.core.world
     for name, kind in (("serviceId", "service"), ("volumeId", "volume")):
         if f"/{{{name}}}" in route.operation.path:
             for key in world.keys(kind)[:1]:
@@ -127,20 +127,20 @@ def siblings(talk: Talk, route: Route) -> dict[str, str]:
     return {}
 
 
-def with_ids(value: Any, talk: Talk, ids: dict[str, str]) -> Any:
+def with_ids(value: Any, client: EmulatorClient, ids: dict[str, str]) -> Any:
     """The value, with existing ids and well-formed texts where a property's name says what it refers to."""
     if isinstance(value, list):
         items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [with_ids(item, talk, ids) for item in items]
+        return [with_ids(item, client, ids) for item in items]
     if not isinstance(value, dict):
         return value
     fields: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
     known = {
-        name: TEXTS.get(name) or ids.get(_SAME_ID.get(name, name)) or talk.core.world.sample(name)
+        name: TEXTS.get(name) or ids.get(_SAME_ID.get(name, name)) or client.core.world.sample(name)
         for name, item in fields.items()
         if isinstance(item, str)
     }
-    return {name: known.get(name) or with_ids(item, talk, ids) for name, item in fields.items()}
+    return {name: known.get(name) or with_ids(item, client, ids) for name, item in fields.items()}
 
 
 def multipart(files: dict[str, bytes]) -> tuple[str, bytes]:

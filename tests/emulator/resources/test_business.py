@@ -11,68 +11,68 @@ from mittwald_async.emulator import Transitions
 from mittwald_async.emulator.dump import dumped, restored
 from mittwald_async.emulator.lifecycle import TransitionStep
 
-from ...support.emulator_state import Story, world
+from ...support.emulator_state import Scenario, world
 
 
-async def order(story: Story, kind: str, data: dict[str, Any]) -> str:
-    return await story.made("/v2/orders", {"orderType": kind, "orderData": data}, "orderId")
+async def order(scenario: Scenario, kind: str, data: dict[str, Any]) -> str:
+    return await scenario.create("/v2/orders", {"orderType": kind, "orderData": data}, "orderId")
 
 
 async def test_an_ordered_server_becomes_ready_and_has_a_contract() -> None:
-    story = Story()
-    customer = story.read("customer")["customerId"]
-    orders = len(await story.seen("/v2/orders"))
+    scenario = Scenario()
+    customer = scenario.read("customer")["customerId"]
+    orders = len(await scenario.fetch("/v2/orders"))
     data = {"customerId": customer, "description": "Neu", "diskspaceInGiB": 40, "machineType": "shared.medium"}
-    preview = (await story.done("POST", "/v2/order-previews", {"orderType": "server", "orderData": data})).json
+    preview = (await scenario.perform("POST", "/v2/order-previews", {"orderType": "server", "orderData": data})).json
     assert preview == {"machineTypePrice": 1500, "storagePrice": 400, "totalPrice": 1900}
-    id = await order(story, "server", data)
-    states = [(await story.seen(f"/v2/orders/{id}"))["status"]]
+    id = await order(scenario, "server", data)
+    states = [(await scenario.fetch(f"/v2/orders/{id}"))["status"]]
     for _ in range(2):
-        story.wait()
-        states.append((await story.seen(f"/v2/orders/{id}"))["status"])
+        scenario.advance()
+        states.append((await scenario.fetch(f"/v2/orders/{id}"))["status"])
     assert states == ["NEW", "CONFIRMED", "EXECUTED"]
-    server = (await story.seen(f"/v2/servers?customerId={customer}"))[-1]
+    server = (await scenario.fetch(f"/v2/servers?customerId={customer}"))[-1]
     assert (server["description"], server["status"], server["storage"]) == ("Neu", "ready", "40Gi")
-    contract = await story.seen(f"/v2/servers/{server['id']}/contract")
+    contract = await scenario.fetch(f"/v2/servers/{server['id']}/contract")
     assert (contract["baseItem"]["orderId"], contract["baseItem"]["totalPrice"]["value"]) == (id, 1900)
-    assert contract in await story.seen(f"/v2/customers/{customer}/contracts")
-    assert len(await story.seen("/v2/orders")) == orders + 1
-    listed = await story.seen(f"/v2/customers/{customer}/orders?includesStatus=EXECUTED&templateNames=proSpace")
+    assert contract in await scenario.fetch(f"/v2/customers/{customer}/contracts")
+    assert len(await scenario.fetch("/v2/orders")) == orders + 1
+    listed = await scenario.fetch(f"/v2/customers/{customer}/orders?includesStatus=EXECUTED&templateNames=proSpace")
     assert listed[-1]["orderId"] == id
     assert id not in [
-        entry["orderId"] for entry in await story.seen("/v2/orders?excludesStatus=EXECUTED&types=NEW_ORDER")
+        entry["orderId"] for entry in await scenario.fetch("/v2/orders?excludesStatus=EXECUTED&types=NEW_ORDER")
     ]
 
 
 async def test_an_ordered_project_has_its_own_hosting() -> None:
-    story = Story()
-    customer = story.read("customer")["customerId"]
+    scenario = Scenario()
+    customer = scenario.read("customer")["customerId"]
     data = {
         "customerId": customer,
         "description": "Einzeln",
         "diskspaceInGiB": 20,
         "spec": {"machineType": "shared.small"},
     }
-    await order(story, "projectHosting", data)
-    story.wait()
-    project = (await story.seen("/v2/projects?searchTerm=einzeln"))[0]
+    await order(scenario, "projectHosting", data)
+    scenario.advance()
+    project = (await scenario.fetch("/v2/projects?searchTerm=einzeln"))[0]
     assert (project["status"], "serverId" in project) == ("ready", False)
-    assert (await story.seen(f"/v2/projects/{project['id']}"))["spec"]["storage"] == "20Gi"
-    contract = await story.seen(f"/v2/projects/{project['id']}/contract")
+    assert (await scenario.fetch(f"/v2/projects/{project['id']}"))["spec"]["storage"] == "20Gi"
+    contract = await scenario.fetch(f"/v2/projects/{project['id']}/contract")
     assert contract["baseItem"]["aggregateReference"]["id"] == project["id"]
 
 
 async def test_rejected_and_invalid_orders() -> None:
-    story = Story(failing=1.0)
-    customer = story.read("customer")["customerId"]
+    scenario = Scenario(failing=1.0)
+    customer = scenario.read("customer")["customerId"]
     data = {"customerId": customer, "description": "x", "diskspaceInGiB": 40, "machineType": "shared.medium"}
-    servers = len(await story.seen("/v2/servers"))
-    id = await order(story, "server", data)
-    story.wait()
-    assert (await story.seen(f"/v2/orders/{id}"))["status"] == "REJECTED"
-    assert len(await story.seen("/v2/servers")) == servers
+    servers = len(await scenario.fetch("/v2/servers"))
+    id = await order(scenario, "server", data)
+    scenario.advance()
+    assert (await scenario.fetch(f"/v2/orders/{id}"))["status"] == "REJECTED"
+    assert len(await scenario.fetch("/v2/servers")) == servers
     wrong = data | {"machineType": "gigantic"}
-    assert (await story.post("/v2/orders", {"orderType": "server", "orderData": wrong})).status == 412
+    assert (await scenario.post("/v2/orders", {"orderType": "server", "orderData": wrong})).status == 412
 
 
 @pytest.mark.parametrize(
@@ -84,22 +84,26 @@ async def test_rejected_and_invalid_orders() -> None:
     ],
 )
 async def test_previews_show_prices(kind: str, data: dict[str, Any], total: int) -> None:
-    story = Story()
-    project = story.read("project")["id"]
+    scenario = Scenario()
+    project = scenario.read("project")["id"]
     if kind != "leadFyndr":
         data = data | {"projectId": project}
     if kind == "externalCertificate":
-        data = data | {"certificateRequestId": story.read("certificate_request")["id"]}
-    answer = await story.done("POST", "/v2/order-previews", {"orderType": kind, "orderData": data})
+        data = data | {"certificateRequestId": scenario.read("certificate_request")["id"]}
+    answer = await scenario.perform("POST", "/v2/order-previews", {"orderType": kind, "orderData": data})
     assert answer.json["totalPrice"] == total
-    change = {"contractId": story.read("contract")["contractId"], "diskspaceInGiB": 10, "machineType": "shared.large"}
+    change = {
+        "contractId": scenario.read("contract")["contractId"],
+        "diskspaceInGiB": 10,
+        "machineType": "shared.large",
+    }
     body = {"tariffChangeType": "server", "tariffChangeData": change}
-    preview = (await story.done("POST", "/v2/tariff-change-previews", body)).json
+    preview = (await scenario.perform("POST", "/v2/tariff-change-previews", body)).json
     assert preview == {"machineTypePrice": 2900, "storagePrice": 100, "totalPrice": 3000}
 
 
 async def test_a_contract_is_found_by_each_item_it_covers() -> None:
-    story = Story()
+    scenario = Scenario()
     for kind, path, name in (
         ("project", "projects", "id"),
         ("server", "servers", "id"),
@@ -108,85 +112,87 @@ async def test_a_contract_is_found_by_each_item_it_covers() -> None:
         ("mail_address", "mail-addresses", "id"),
         ("license", "licenses", "id"),
     ):
-        value = story.read(kind) if len(story.world.keys(kind)) else None
+        value = scenario.read(kind) if len(scenario.world.keys(kind)) else None
         if value is not None:
-            contract = await story.seen(f"/v2/{path}/{value[name]}/contract")
-            single = await story.seen(f"/v2/contracts/{contract['contractId']}")
+            contract = await scenario.fetch(f"/v2/{path}/{value[name]}/contract")
+            single = await scenario.fetch(f"/v2/contracts/{contract['contractId']}")
             assert single == contract
-            base = await story.seen(f"/v2/contracts/{contract['contractId']}/base-items")
+            base = await scenario.fetch(f"/v2/contracts/{contract['contractId']}/base-items")
             assert base == contract["baseItem"]
             for item in (base, *contract["additionalItems"]):
-                assert await story.seen(f"/v2/contracts/{contract['contractId']}/items/{item['itemId']}") == item
-    unknown = story.world.new_id("contract")
-    contract_id = story.read("contract")["contractId"]
-    assert await story.status(f"/v2/contracts/{contract_id}/items/{unknown}") == 404
-    lonely = await story.made("/v2/customers", {"name": "Leer GmbH"}, "customerId")
-    assert await story.seen(f"/v2/customers/{lonely}/contracts") == []
+                assert await scenario.fetch(f"/v2/contracts/{contract['contractId']}/items/{item['itemId']}") == item
+    unknown = scenario.world.new_id("contract")
+    contract_id = scenario.read("contract")["contractId"]
+    assert await scenario.status(f"/v2/contracts/{contract_id}/items/{unknown}") == 404
+    lonely = await scenario.create("/v2/customers", {"name": "Leer GmbH"}, "customerId")
+    assert await scenario.fetch(f"/v2/customers/{lonely}/contracts") == []
 
 
 async def test_a_termination_can_be_cancelled() -> None:
-    story = Story()
-    url = f"/v2/contracts/{story.read('contract')['contractId']}"
-    assert (await story.delete(f"{url}/termination")).status == 412
-    answer = (await story.done("POST", f"{url}/termination", {"reason": "Umzug"})).json
-    assert (await story.seen(url))["termination"]["reason"] == answer["reason"] == "Umzug"
-    assert (await story.post(f"{url}/termination", {})).status == 412
-    assert (await story.done("DELETE", f"{url}/termination")).json["isCancelled"] is True
-    assert "termination" not in await story.seen(url)
+    scenario = Scenario()
+    url = f"/v2/contracts/{scenario.read('contract')['contractId']}"
+    assert (await scenario.delete(f"{url}/termination")).status == 412
+    answer = (await scenario.perform("POST", f"{url}/termination", {"reason": "Umzug"})).json
+    assert (await scenario.fetch(url))["termination"]["reason"] == answer["reason"] == "Umzug"
+    assert (await scenario.post(f"{url}/termination", {})).status == 412
+    assert (await scenario.perform("DELETE", f"{url}/termination")).json["isCancelled"] is True
+    assert "termination" not in await scenario.fetch(url)
 
 
 async def test_invoices() -> None:
-    story = Story()
-    invoice = story.read("invoice")
+    scenario = Scenario()
+    invoice = scenario.read("invoice")
     url = f"/v2/customers/{invoice['customerId']}"
-    everything = await story.seen(f"{url}/invoices")
-    assert await story.seen(f"/v2/invoices/{invoice['id']}") == everything[0]
-    assert await story.seen(f"{url}/invoices/{invoice['id']}") == everything[0]
-    paid = await story.seen(f"{url}/invoices?status=PAID&invoiceTypes=REGULAR")
+    everything = await scenario.fetch(f"{url}/invoices")
+    assert await scenario.fetch(f"/v2/invoices/{invoice['id']}") == everything[0]
+    assert await scenario.fetch(f"{url}/invoices/{invoice['id']}") == everything[0]
+    paid = await scenario.fetch(f"{url}/invoices?status=PAID&invoiceTypes=REGULAR")
     assert paid == [entry for entry in everything if entry["status"] == "PAID" and entry["invoiceType"] == "REGULAR"]
-    backwards = await story.seen(f"{url}/invoices?sort=invoiceNumber&order=desc")
+    backwards = await scenario.fetch(f"{url}/invoices?sort=invoiceNumber&order=desc")
     assert backwards == everything[::-1]
-    assert await story.seen(f"{url}/invoices?search={invoice['invoiceNumber']}") == [everything[0]]
-    assert (await story.seen(f"{url}/invoices/{invoice['id']}/file-access-token"))["accessToken"]
+    assert await scenario.fetch(f"{url}/invoices?search={invoice['invoiceNumber']}") == [everything[0]]
+    assert (await scenario.fetch(f"{url}/invoices/{invoice['id']}/file-access-token"))["accessToken"]
     settings = {"invoicePeriod": 3, "paymentSettings": {"method": "invoice"}, "targetDay": 5}
-    await story.done("PUT", f"{url}/invoice-settings", settings)
-    assert (await story.seen(f"{url}/invoice-settings"))["targetDay"] == 5
+    await scenario.perform("PUT", f"{url}/invoice-settings", settings)
+    assert (await scenario.fetch(f"{url}/invoice-settings"))["targetDay"] == 5
 
 
 async def test_licenses() -> None:
-    story = Story()
-    project = story.read("project")["id"]
+    scenario = Scenario()
+    project = scenario.read("project")["id"]
     data = {"licenseType": "typo3", "majorVersion": 11, "description": "ELTS", "projectId": project}
-    await order(story, "license", data)
-    license = (await story.seen(f"/v2/projects/{project}/licenses"))[-1]
+    await order(scenario, "license", data)
+    license = (await scenario.fetch(f"/v2/projects/{project}/licenses"))[-1]
     url = f"/v2/licenses/{license['id']}"
-    assert await story.seen(url) == license
+    assert await scenario.fetch(url) == license
     check = f"/v2/projects/{project}/actions/validate-license-key"
     key = {"key": license["keyReference"]["key"], "kind": "typo3-elts"}
-    assert (await story.done("POST", check, key)).json == {"valid": True}
-    assert (await story.done("POST", f"{url}/actions/rotate-key", {})).json["keyReference"] != license["keyReference"]
-    assert (await story.done("POST", check, key)).json == {"valid": False}
-    await story.done("POST", f"{url}/actions/rotate-key", {"externalKey": "eigener"})
-    assert (await story.seen(url))["keyReference"] == {"externalKey": "eigener"}
+    assert (await scenario.perform("POST", check, key)).json == {"valid": True}
+    assert (await scenario.perform("POST", f"{url}/actions/rotate-key", {})).json["keyReference"] != license[
+        "keyReference"
+    ]
+    assert (await scenario.perform("POST", check, key)).json == {"valid": False}
+    await scenario.perform("POST", f"{url}/actions/rotate-key", {"externalKey": "eigener"})
+    assert (await scenario.fetch(url))["keyReference"] == {"externalKey": "eigener"}
 
 
 async def test_the_marketplace() -> None:
-    story = Story()
-    extensions = await story.seen("/v2/extensions?sort=name&order=asc")
+    scenario = Scenario()
+    extensions = await scenario.fetch("/v2/extensions?sort=name&order=asc")
     assert [entry["name"] for entry in extensions] == sorted(entry["name"] for entry in extensions)
-    assert {entry["context"] for entry in await story.seen("/v2/extensions?context=customer")} == {"customer"}
+    assert {entry["context"] for entry in await scenario.fetch("/v2/extensions?context=customer")} == {"customer"}
     for extension in extensions:
-        assert await story.seen(f"/v2/extensions/{extension['id']}") == extension
-        contributor = await story.seen(f"/v2/contributors/{extension['contributorId']}")
-        assert contributor in await story.seen("/v2/contributors?sort=name")
-    assert {"name": "app:read"} in await story.seen("/v2/scopes")
+        assert await scenario.fetch(f"/v2/extensions/{extension['id']}") == extension
+        contributor = await scenario.fetch(f"/v2/contributors/{extension['contributorId']}")
+        assert contributor in await scenario.fetch("/v2/contributors?sort=name")
+    assert {"name": "app:read"} in await scenario.fetch("/v2/scopes")
 
 
 @pytest.mark.parametrize("context", ["project", "customer"])
 async def test_an_extension_is_installed_used_and_removed(context: str) -> None:
-    story = Story()
-    extension = story.where("extension", context=context)
-    place = story.read(context)["id" if context == "project" else "customerId"]
+    scenario = Scenario()
+    extension = scenario.find("extension", context=context)
+    place = scenario.read(context)["id" if context == "project" else "customerId"]
     body: dict[str, Any] = {
         "consentedScopes": extension["scopes"],
         "context": context,
@@ -194,86 +200,86 @@ async def test_an_extension_is_installed_used_and_removed(context: str) -> None:
         "extensionId": extension["id"],
     }
     wrong = "customer" if context == "project" else "project"
-    elsewhere = story.read(wrong)["id" if wrong == "project" else "customerId"]
+    elsewhere = scenario.read(wrong)["id" if wrong == "project" else "customerId"]
     assert (
-        await story.post("/v2/extension-instances", body | {"context": wrong, "contextId": elsewhere})
+        await scenario.post("/v2/extension-instances", body | {"context": wrong, "contextId": elsewhere})
     ).status == 412
-    id = await story.made("/v2/extension-instances", body)
+    id = await scenario.create("/v2/extension-instances", body)
     url = f"/v2/extension-instances/{id}"
-    listed = await story.seen(f"/v2/extension-instances?contextId={place}&context={context}")
+    listed = await scenario.fetch(f"/v2/extension-instances?contextId={place}&context={context}")
     assert listed[-1]["id"] == id
-    found = await story.seen(f"/v2/extension-instances?extensionId={extension['id']}&sort=createdAt&order=desc")
+    found = await scenario.fetch(f"/v2/extension-instances?extensionId={extension['id']}&sort=createdAt&order=desc")
     assert found[0]["id"] == id
     of_context = f"/v2/{context}s/{place}/extensions/{extension['id']}"
-    assert (await story.seen(of_context))["extensionId"] == extension["id"]
-    await story.done("POST", f"{url}/actions/disable")
-    assert (await story.seen(url))["disabled"] is True
-    await story.done("POST", f"{url}/actions/enable")
-    await story.done("PATCH", f"{url}/scopes", {"consentedScopes": []})
-    value = await story.seen(url)
+    assert (await scenario.fetch(of_context))["extensionId"] == extension["id"]
+    await scenario.perform("POST", f"{url}/actions/disable")
+    assert (await scenario.fetch(url))["disabled"] is True
+    await scenario.perform("POST", f"{url}/actions/enable")
+    await scenario.perform("PATCH", f"{url}/scopes", {"consentedScopes": []})
+    value = await scenario.fetch(url)
     assert (value["disabled"], value["consentedScopes"]) == (False, [])
-    await story.done("POST", f"{url}/termination", {})
-    assert (await story.seen(url))["pendingRemoval"] is True
-    await story.done("DELETE", f"{url}/termination", {})
-    found_secret = story.world.extension_secret(id)
+    await scenario.perform("POST", f"{url}/termination", {})
+    assert (await scenario.fetch(url))["pendingRemoval"] is True
+    await scenario.perform("DELETE", f"{url}/termination", {})
+    found_secret = scenario.world.extension_secret(id)
     assert found_secret is not None
     secret, identity = found_secret
     assert place in (identity.project_id, identity.customer_id)
-    token = (await story.done("POST", f"{url}/tokens", {"extensionInstanceSecret": secret})).json["publicToken"]
-    assert (await story.get("/v2/app-installations", x_access_token=token)).status == 403
-    assert (await story.get("/v2/customers", x_access_token=token)).status == 403
+    token = (await scenario.perform("POST", f"{url}/tokens", {"extensionInstanceSecret": secret})).json["publicToken"]
+    assert (await scenario.get("/v2/app-installations", x_access_token=token)).status == 403
+    assert (await scenario.get("/v2/customers", x_access_token=token)).status == 403
     if context == "project":
-        seen = await story.get(f"/v2/projects/{place}/app-installations", x_access_token=token)
+        seen = await scenario.get(f"/v2/projects/{place}/app-installations", x_access_token=token)
         assert seen.status == 200
-        other = story.read("project", 7)["id"]
-        assert (await story.get(f"/v2/projects/{other}", x_access_token=token)).status == 403
+        other = scenario.read("project", 7)["id"]
+        assert (await scenario.get(f"/v2/projects/{other}", x_access_token=token)).status == 403
     else:
-        assert (await story.get(f"/v2/customers/{place}", x_access_token=token)).status == 200
-        other = story.read("customer", 2)["customerId"]
-        assert (await story.get(f"/v2/customers/{other}", x_access_token=token)).status == 403
-    await story.done("POST", f"{url}/termination", {"instantTermination": True})
-    assert await story.status(url) == 404
-    assert story.world.extension_secret(id) is None
+        assert (await scenario.get(f"/v2/customers/{place}", x_access_token=token)).status == 200
+        other = scenario.read("customer", 2)["customerId"]
+        assert (await scenario.get(f"/v2/customers/{other}", x_access_token=token)).status == 403
+    await scenario.perform("POST", f"{url}/termination", {"instantTermination": True})
+    assert await scenario.status(url) == 404
+    assert scenario.world.extension_secret(id) is None
     again = {"consentedScopes": extension["scopes"], f"{context}Id": place}
-    await story.done("POST", f"/v2/extensions/{extension['id']}/order", again)
-    newest = (await story.seen(f"/v2/extension-instances?contextId={place}"))[-1]["id"]
-    await story.done("DELETE", f"/v2/extension-instances/{newest}")
-    assert await story.status(f"/v2/extension-instances/{newest}") == 404
+    await scenario.perform("POST", f"/v2/extensions/{extension['id']}/order", again)
+    newest = (await scenario.fetch(f"/v2/extension-instances?contextId={place}"))[-1]["id"]
+    await scenario.perform("DELETE", f"/v2/extension-instances/{newest}")
+    assert await scenario.status(f"/v2/extension-instances/{newest}") == 404
 
 
 # saving and loading
 
 
-async def eventful(story: Story) -> dict[str, str]:
+async def eventful(scenario: Scenario) -> dict[str, str]:
     """Do some of everything, and return URLs that show it."""
-    project = story.where("project", status="ready")["id"]
-    backup = story.where("backup", status="Completed")["id"]
-    moved = story.read("domain", 4)
+    project = scenario.find("project", status="ready")["id"]
+    backup = scenario.find("backup", status="Completed")["id"]
+    moved = scenario.read("domain", 4)
     body = {"address": "neu@example.org", "forwardAddresses": ["a@example.org"]}
-    address = await story.made(f"/v2/projects/{project}/mail-addresses", body)
-    await story.done("POST", f"/v2/project-backups/{backup}/export", {"format": "zip"})
-    await story.done("PATCH", f"/v2/domains/{moved['domainId']}/project-id", {"projectId": project})
-    await story.done("DELETE", f"/v2/projects/{story.read('project', 9)['id']}")
-    new = await story.made(f"/v2/servers/{story.read('server')['id']}/projects", {"description": "Neu"})
-    await story.done("PATCH", f"/v2/projects/{project}", {"description": "Anders"})
+    address = await scenario.create(f"/v2/projects/{project}/mail-addresses", body)
+    await scenario.perform("POST", f"/v2/project-backups/{backup}/export", {"format": "zip"})
+    await scenario.perform("PATCH", f"/v2/domains/{moved['domainId']}/project-id", {"projectId": project})
+    await scenario.perform("DELETE", f"/v2/projects/{scenario.read('project', 9)['id']}")
+    new = await scenario.create(f"/v2/servers/{scenario.read('server')['id']}/projects", {"description": "Neu"})
+    await scenario.perform("PATCH", f"/v2/projects/{project}", {"description": "Anders"})
     return {"new": f"/v2/projects/{new}", "address": f"/v2/mail-addresses/{address}", "list": "/v2/projects"}
 
 
 async def test_a_loaded_world_continues_where_it_was_saved() -> None:
-    story = Story()
-    urls = await eventful(story)
-    seen = {name: await story.seen(url) for name, url in urls.items()}
-    saved = msgspec.json.decode(msgspec.json.encode(story.core.dump()))
+    scenario = Scenario()
+    urls = await eventful(scenario)
+    seen = {name: await scenario.fetch(url) for name, url in urls.items()}
+    saved = msgspec.json.decode(msgspec.json.encode(scenario.core.dump()))
 
-    other = Story(seed=1, customers=1, projects=1)
+    other = Scenario(seed=1, customers=1, projects=1)
     other.core.load(saved)
-    assert {name: await other.seen(url) for name, url in urls.items()} == seen
-    assert other.world.counts() == story.world.counts()
-    assert other.world.blobs == story.world.blobs
+    assert {name: await other.fetch(url) for name, url in urls.items()} == seen
+    assert other.world.counts() == scenario.world.counts()
+    assert other.world.blobs == scenario.world.blobs
     assert msgspec.json.decode(msgspec.json.encode(other.core.dump())) == saved
-    other.wait()
-    assert (await other.seen(urls["new"]))["status"] == "ready", "what was under way comes to its end"
-    assert other.world.new_id("project") == story.world.new_id("project")
+    other.advance()
+    assert (await other.fetch(urls["new"]))["status"] == "ready", "what was under way comes to its end"
+    assert other.world.new_id("project") == scenario.world.new_id("project")
 
 
 @pytest.mark.parametrize(
@@ -302,12 +308,12 @@ def test_a_saved_world_of_another_version_is_refused(name: str, value: Any) -> N
 
 
 async def test_a_transition_counted_in_reads_survives_saving() -> None:
-    story = Story(transitions=Transitions(unit="reads", length=3, failing=0.0))
-    new = (await eventful(story))["new"]
-    await story.seen(new)
-    other = Story()
-    other.core.load(story.core.dump())
-    assert [(await other.seen(new))["status"] for _ in range(3)] == ["pending", "pending", "ready"]
+    scenario = Scenario(transitions=Transitions(unit="reads", length=3, failing=0.0))
+    new = (await eventful(scenario))["new"]
+    await scenario.fetch(new)
+    other = Scenario()
+    other.core.load(scenario.core.dump())
+    assert [(await other.fetch(new))["status"] for _ in range(3)] == ["pending", "pending", "ready"]
 
 
 def test_a_transition_without_duration_happens_at_once() -> None:
@@ -354,77 +360,77 @@ def test_samples_for_generated_requests() -> None:
 
 
 async def test_a_tariff_change_is_scheduled_in_the_contract() -> None:
-    story = Story()
-    contract = story.where("contract")
+    scenario = Scenario()
+    contract = scenario.find("contract")
     id = contract["contractId"]
     change = {"contractId": id, "diskspaceInGiB": 10, "machineType": "shared.large"}
-    order_id = await story.made(
+    order_id = await scenario.create(
         "/v2/tariff-changes", {"tariffChangeType": "server", "tariffChangeData": change}, "orderId"
     )
-    made = await story.seen(f"/v2/orders/{order_id}")
+    made = await scenario.fetch(f"/v2/orders/{order_id}")
     assert (made["type"], made["contractChangeContractId"]) == ("CONTRACT_CHANGE", id)
-    base = await story.seen(f"/v2/contracts/{id}/base-items")
+    base = await scenario.fetch(f"/v2/contracts/{id}/base-items")
     assert base["tariffChange"]["newArticles"][0]["unitPrice"]["value"] == 3000
     url = f"/v2/contracts/{id}/items/{base['itemId']}/tariff-change"
-    assert (await story.done("DELETE", url)).json["isCancelled"] is True
-    assert (await story.delete(url)).status == 412
-    assert "tariffChange" not in await story.seen(f"/v2/contracts/{id}/base-items")
+    assert (await scenario.perform("DELETE", url)).json["isCancelled"] is True
+    assert (await scenario.delete(url)).status == 412
+    assert "tariffChange" not in await scenario.fetch(f"/v2/contracts/{id}/base-items")
 
 
 async def test_single_contract_items_are_terminated() -> None:
-    story = Story()
+    scenario = Scenario()
     contract = next(
-        story.world.read("contract", key)
-        for key in story.world.keys("contract")
-        if story.world.read("contract", key)["additionalItems"]
+        scenario.world.read("contract", key)
+        for key in scenario.world.keys("contract")
+        if scenario.world.read("contract", key)["additionalItems"]
     )
     url = f"/v2/contracts/{contract['contractId']}/items"
     item = contract["additionalItems"][0]["itemId"]
-    answer = (await story.done("POST", f"{url}/{item}/termination", {"reason": "weg"})).json
-    seen = await story.seen(f"{url}/{item}")
+    answer = (await scenario.perform("POST", f"{url}/{item}/termination", {"reason": "weg"})).json
+    seen = await scenario.fetch(f"{url}/{item}")
     assert seen["termination"]["targetDate"] == answer["terminationTargetDate"]
-    assert (await story.post(f"{url}/{item}/termination", {})).status == 412
-    assert (await story.post(f"{url}/{contract['baseItem']['itemId']}/termination", {})).status == 412
-    assert (await story.post(f"{url}/{story.world.new_id('contract')}/termination", {})).status == 404
-    await story.done("DELETE", f"{url}/{item}/termination")
-    assert "termination" not in await story.seen(f"{url}/{item}")
+    assert (await scenario.post(f"{url}/{item}/termination", {})).status == 412
+    assert (await scenario.post(f"{url}/{contract['baseItem']['itemId']}/termination", {})).status == 412
+    assert (await scenario.post(f"{url}/{scenario.world.new_id('contract')}/termination", {})).status == 404
+    await scenario.perform("DELETE", f"{url}/{item}/termination")
+    assert "termination" not in await scenario.fetch(f"{url}/{item}")
 
 
 async def test_articles_are_found_by_template() -> None:
-    story = Story()
-    everything = await story.seen("/v2/articles")
-    servers = await story.seen("/v2/articles?templateNames=server")
+    scenario = Scenario()
+    everything = await scenario.fetch("/v2/articles")
+    servers = await scenario.fetch("/v2/articles?templateNames=server")
     assert 0 < len(servers) < len(everything)
     assert {entry["machineType"]["name"] for entry in servers} >= {"shared.small"}
-    assert await story.seen("/v2/articles?tags=domain&name=.de") == [
+    assert await scenario.fetch("/v2/articles?tags=domain&name=.de") == [
         entry for entry in everything if entry["articleId"] == "domain-de"
     ]
-    assert await story.seen("/v2/articles?orderable=forbidden") == []
-    assert (await story.seen("/v2/articles/domain-de"))["price"] == 90
+    assert await scenario.fetch("/v2/articles?orderable=forbidden") == []
+    assert (await scenario.fetch("/v2/articles/domain-de"))["price"] == 90
 
 
 async def test_storage_space_adds_up() -> None:
-    story = Story()
-    server = story.read("server")
+    scenario = Scenario()
+    server = scenario.read("server")
     url = f"/v2/servers/{server['id']}/storage-space-statistics"
-    statistics = await story.seen(url)
+    statistics = await scenario.fetch(url)
     children = statistics["childStatistics"]
     assert {child["id"] for child in children} == {
-        entry["id"] for entry in await story.seen(f"/v2/projects?serverId={server['id']}")
+        entry["id"] for entry in await scenario.fetch(f"/v2/projects?serverId={server['id']}")
     }
     assert statistics["meta"]["totalUsageInBytes"] == sum(child["meta"]["totalUsageInBytes"] for child in children)
     child = children[0]
     single = f"/v2/projects/{child['id']}/storage-space-statistics"
-    assert await story.seen(single) == child
+    assert await scenario.fetch(single) == child
     mail = next(entry for entry in child["statisticCategories"] if entry["kind"] == "mailAddress")
-    assert len(mail["resources"]) == len(await story.seen(f"/v2/projects/{child['id']}/mail-addresses"))
-    await story.done("PATCH", single, {"notificationThresholdInBytes": 5})
-    assert (await story.seen(single))["notificationThresholdInBytes"] == 5
-    await story.done("PATCH", single, {"notificationThresholdInBytes": None})
-    assert "notificationThresholdInBytes" not in await story.seen(single)
-    await story.done("PATCH", url, {"notificationThresholdInBytes": 7})
-    assert (await story.seen(url))["notificationThresholdInBytes"] == 7
-    new = await story.made(f"/v2/servers/{server['id']}/projects", {"description": "Leer"})
-    assert new in [entry["id"] for entry in (await story.seen(url))["childStatistics"]]
-    await story.done("DELETE", f"/v2/projects/{child['id']}")
-    assert child["id"] not in [entry["id"] for entry in await story.seen(f"/v2/projects?serverId={server['id']}")]
+    assert len(mail["resources"]) == len(await scenario.fetch(f"/v2/projects/{child['id']}/mail-addresses"))
+    await scenario.perform("PATCH", single, {"notificationThresholdInBytes": 5})
+    assert (await scenario.fetch(single))["notificationThresholdInBytes"] == 5
+    await scenario.perform("PATCH", single, {"notificationThresholdInBytes": None})
+    assert "notificationThresholdInBytes" not in await scenario.fetch(single)
+    await scenario.perform("PATCH", url, {"notificationThresholdInBytes": 7})
+    assert (await scenario.fetch(url))["notificationThresholdInBytes"] == 7
+    new = await scenario.create(f"/v2/servers/{server['id']}/projects", {"description": "Leer"})
+    assert new in [entry["id"] for entry in (await scenario.fetch(url))["childStatistics"]]
+    await scenario.perform("DELETE", f"/v2/projects/{child['id']}")
+    assert child["id"] not in [entry["id"] for entry in await scenario.fetch(f"/v2/projects?serverId={server['id']}")]

@@ -10,221 +10,225 @@ import pytest
 from mittwald_async.emulator import Emulator
 
 from ...support.emulator_requests import CALM
-from ...support.emulator_state import Story
+from ...support.emulator_state import Scenario
 
 REDIS = {"image": "redis:7", "ports": ["6379/tcp"], "volumes": ["data:/data"], "envs": {"A": "1"}}
 
 
-async def new_stack(story: Story) -> tuple[str, str]:
-    project: str = story.read("project")["id"]
-    answer = await story.done("POST", f"/v2/projects/{project}/stacks", {"description": "Neu"})
+async def new_stack(scenario: Scenario) -> tuple[str, str]:
+    project: str = scenario.read("project")["id"]
+    answer = await scenario.perform("POST", f"/v2/projects/{project}/stacks", {"description": "Neu"})
     return project, answer.json["id"]
 
 
 async def test_a_stack_is_declared_and_its_services_start() -> None:
-    story = Story()
-    project, id = await new_stack(story)
+    scenario = Scenario()
+    project, id = await new_stack(scenario)
     url = f"/v2/stacks/{id}"
     body: dict[str, Any] = {"services": {"redis": REDIS}, "volumes": {"data": {"name": "data"}}}
-    stack = (await story.done("PUT", url, body)).json
+    stack = (await scenario.perform("PUT", url, body)).json
     [service] = stack["services"]
     [volume] = stack["volumes"]
     assert (service["status"], volume["linkedServices"], volume["orphaned"]) == ("creating", [service["id"]], False)
     single = f"{url}/services/{service['id']}"
-    story.wait()
-    assert (await story.seen(single))["status"] == "running"
-    assert await story.seen(f"{url}/services/redis") == await story.seen(single)
-    assert await story.seen(f"{url}/services/{service['shortId']}") == await story.seen(single)
+    scenario.advance()
+    assert (await scenario.fetch(single))["status"] == "running"
+    assert await scenario.fetch(f"{url}/services/redis") == await scenario.fetch(single)
+    assert await scenario.fetch(f"{url}/services/{service['shortId']}") == await scenario.fetch(single)
     for listing in (
         "/v2/services",
         f"/v2/projects/{project}/services",
         f"/v2/projects/{project}/services?stackId={id}",
     ):
-        assert (await story.seen(listing))[-1]["id"] == service["id"]
+        assert (await scenario.fetch(listing))[-1]["id"] == service["id"]
     for listing in (f"{url}/volumes", f"/v2/projects/{project}/volumes"):
-        assert (await story.seen(listing))[-1]["id"] == volume["id"]
-    assert await story.seen(f"{url}/volumes/{volume['id']}") == (await story.seen(f"{url}/volumes"))[0]
-    assert [entry["id"] for entry in await story.seen("/v2/stacks")][-1] == id
-    assert (await story.seen(f"/v2/projects/{project}/stacks?searchTerm=neu"))[0]["id"] == id
-    assert (await story.get(f"{single}/logs?tail=3")).body.count(b"\n") == 3
-    assert (await story.delete(f"{url}/volumes/{volume['id']}")).status == 412, "in use"
+        assert (await scenario.fetch(listing))[-1]["id"] == volume["id"]
+    assert await scenario.fetch(f"{url}/volumes/{volume['id']}") == (await scenario.fetch(f"{url}/volumes"))[0]
+    assert [entry["id"] for entry in await scenario.fetch("/v2/stacks")][-1] == id
+    assert (await scenario.fetch(f"/v2/projects/{project}/stacks?searchTerm=neu"))[0]["id"] == id
+    assert (await scenario.get(f"{single}/logs?tail=3")).body.count(b"\n") == 3
+    assert (await scenario.delete(f"{url}/volumes/{volume['id']}")).status == 412, "in use"
 
 
 async def test_a_new_image_is_pending_until_the_service_is_recreated() -> None:
-    story = Story()
-    project, id = await new_stack(story)
+    scenario = Scenario()
+    project, id = await new_stack(scenario)
     url = f"/v2/stacks/{id}"
-    await story.done("PUT", url, {"services": {"redis": REDIS}})
-    story.wait()
-    await story.done("PATCH", url, {"services": {"redis": {"image": "redis:8", "environment": {"B": "2"}}}})
-    service = (await story.seen(url))["services"][0]
+    await scenario.perform("PUT", url, {"services": {"redis": REDIS}})
+    scenario.advance()
+    await scenario.perform("PATCH", url, {"services": {"redis": {"image": "redis:8", "environment": {"B": "2"}}}})
+    service = (await scenario.fetch(url))["services"][0]
     assert (service["requiresRecreate"], service["deployedState"]["image"]) == (True, "redis:7")
     assert service["pendingState"]["envs"] == {"B": "2"}
-    stale = await story.seen(f"/v2/projects/{project}/services?requiresRecreate=true")
+    stale = await scenario.fetch(f"/v2/projects/{project}/services?requiresRecreate=true")
     assert [entry["id"] for entry in stale] == [service["id"]]
     single = f"{url}/services/{service['id']}"
-    await story.done("POST", f"{single}/actions/recreate")
-    assert (await story.seen(single))["status"] == "creating"
-    story.wait()
-    service = await story.seen(single)
+    await scenario.perform("POST", f"{single}/actions/recreate")
+    assert (await scenario.fetch(single))["status"] == "creating"
+    scenario.advance()
+    service = await scenario.fetch(single)
     assert (service["status"], service["deployedState"]["image"]) == ("running", "redis:8")
-    await story.done("PATCH", f"{url}?recreate=true", {"services": {"redis": {"image": "redis:9"}}, "description": "x"})
-    assert (await story.seen(single))["deployedState"]["image"] == "redis:9"
-    assert (await story.seen(url))["description"] == "x"
+    await scenario.perform(
+        "PATCH", f"{url}?recreate=true", {"services": {"redis": {"image": "redis:9"}}, "description": "x"}
+    )
+    assert (await scenario.fetch(single))["deployedState"]["image"] == "redis:9"
+    assert (await scenario.fetch(url))["description"] == "x"
 
 
 async def test_a_declaration_replaces_everything_and_a_patch_only_its_properties() -> None:
-    story = Story()
-    _, id = await new_stack(story)
+    scenario = Scenario()
+    _, id = await new_stack(scenario)
     url = f"/v2/stacks/{id}"
     web = {"image": "nginx:1", "ports": ["80/tcp"]}
-    await story.done("PUT", url, {"services": {"redis": REDIS, "web": web}, "volumes": {"data": {"name": "data"}}})
-    await story.done("PATCH", url, {"services": {"third": web}})
-    assert [entry["serviceName"] for entry in (await story.seen(url))["services"]] == ["redis", "web", "third"]
-    await story.done("PATCH", url, {"services": {"third": {}}, "volumes": {"more": {"name": "more"}}})
-    stack = await story.seen(url)
+    await scenario.perform(
+        "PUT", url, {"services": {"redis": REDIS, "web": web}, "volumes": {"data": {"name": "data"}}}
+    )
+    await scenario.perform("PATCH", url, {"services": {"third": web}})
+    assert [entry["serviceName"] for entry in (await scenario.fetch(url))["services"]] == ["redis", "web", "third"]
+    await scenario.perform("PATCH", url, {"services": {"third": {}}, "volumes": {"more": {"name": "more"}}})
+    stack = await scenario.fetch(url)
     assert [entry["serviceName"] for entry in stack["services"]] == ["redis", "web"]
     assert [(entry["name"], entry["orphaned"]) for entry in stack["volumes"]] == [("data", False), ("more", True)]
-    await story.done("DELETE", f"{url}/volumes/{stack['volumes'][1]['id']}")
-    await story.done("PUT", url, {"services": {"web": web}})
-    stack = await story.seen(url)
+    await scenario.perform("DELETE", f"{url}/volumes/{stack['volumes'][1]['id']}")
+    await scenario.perform("PUT", url, {"services": {"web": web}})
+    stack = await scenario.fetch(url)
     assert ([entry["serviceName"] for entry in stack["services"]], stack["volumes"]) == (["web"], [])
-    assert (await story.patch(url, {"services": {"no-image": {"ports": []}}})).status == 412
-    await story.done("PUT", f"{url}/update-schedule", {"updateSchedule": {"cron": "0 3 * * *"}})
-    assert (await story.seen(url))["updateSchedule"]["cron"] == "0 3 * * *"
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
+    assert (await scenario.patch(url, {"services": {"no-image": {"ports": []}}})).status == 412
+    await scenario.perform("PUT", f"{url}/update-schedule", {"updateSchedule": {"cron": "0 3 * * *"}})
+    assert (await scenario.fetch(url))["updateSchedule"]["cron"] == "0 3 * * *"
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
 
 
 async def test_services_stop_start_and_fail() -> None:
-    story = Story()
-    project, id = await new_stack(story)
+    scenario = Scenario()
+    project, id = await new_stack(scenario)
     url = f"/v2/stacks/{id}"
-    stack = (await story.done("PUT", url, {"services": {"redis": REDIS}})).json
+    stack = (await scenario.perform("PUT", url, {"services": {"redis": REDIS}})).json
     single = f"{url}/services/{stack['services'][0]['id']}"
-    story.wait()
+    scenario.advance()
     for action, through, end in (("stop", "stopping", "stopped"), ("start", "starting", "running")):
-        await story.done("POST", f"{single}/actions/{action}")
-        assert (await story.seen(single))["status"] == through
-        story.wait()
-        assert (await story.seen(single))["status"] == end
-    running = await story.seen(f"/v2/projects/{project}/services?status=running")
+        await scenario.perform("POST", f"{single}/actions/{action}")
+        assert (await scenario.fetch(single))["status"] == through
+        scenario.advance()
+        assert (await scenario.fetch(single))["status"] == end
+    running = await scenario.fetch(f"/v2/projects/{project}/services?status=running")
     assert running[-1]["id"] == stack["services"][0]["id"]
-    hook = (await story.done("POST", f"{single}/webhook-token")).json
-    assert hook["token"] == story.world.extras("webhook_tokens")[stack["services"][0]["id"]]
+    hook = (await scenario.perform("POST", f"{single}/webhook-token")).json
+    assert hook["token"] == scenario.world.extras("webhook_tokens")[stack["services"][0]["id"]]
 
-    unlucky = Story(failing=1.0)
+    unlucky = Scenario(failing=1.0)
     _, id = await new_stack(unlucky)
-    stack = (await unlucky.done("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
-    unlucky.wait()
-    service = await unlucky.seen(f"/v2/stacks/{id}/services/redis")
+    stack = (await unlucky.perform("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
+    unlucky.advance()
+    service = await unlucky.fetch(f"/v2/stacks/{id}/services/redis")
     assert (service["status"], "exited" in service["message"]) == ("error", True)
 
 
 async def test_host_names_leave_a_deleted_service() -> None:
-    story = Story()
-    project, id = await new_stack(story)
-    stack = (await story.done("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
+    scenario = Scenario()
+    project, id = await new_stack(scenario)
+    stack = (await scenario.perform("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
     service = stack["services"][0]["id"]
     target = {"container": {"id": service, "portProtocol": "80/tcp"}}
     body = {"hostname": "c.example.org", "paths": [{"path": "/", "target": target}], "projectId": project}
-    ingress = await story.made("/v2/ingresses", body)
-    assert [entry["id"] for entry in await story.seen(f"/v2/ingresses?containerId={service}")] == [ingress]
-    await story.done("DELETE", f"/v2/stacks/{id}")
-    assert (await story.seen(f"/v2/ingresses/{ingress}"))["paths"][0]["target"] == {"useDefaultPage": True}
+    ingress = await scenario.create("/v2/ingresses", body)
+    assert [entry["id"] for entry in await scenario.fetch(f"/v2/ingresses?containerId={service}")] == [ingress]
+    await scenario.perform("DELETE", f"/v2/stacks/{id}")
+    assert (await scenario.fetch(f"/v2/ingresses/{ingress}"))["paths"][0]["target"] == {"useDefaultPage": True}
 
 
 async def test_lists_are_sorted_and_stay_within_their_project() -> None:
-    story = Story()
-    everything = await story.seen("/v2/services")
-    descriptions = [entry["description"] for entry in await story.seen("/v2/services?sortOrder=descriptionDesc")]
+    scenario = Scenario()
+    everything = await scenario.fetch("/v2/services")
+    descriptions = [entry["description"] for entry in await scenario.fetch("/v2/services?sortOrder=descriptionDesc")]
     assert descriptions == sorted((entry["description"] for entry in everything), reverse=True)
-    stack = story.read("stack")
+    stack = scenario.read("stack")
     elsewhere = next(
-        story.world.read("project", key)["id"]
-        for key in story.world.keys("project")
-        if story.world.read("project", key)["id"] != stack["projectId"]
+        scenario.world.read("project", key)["id"]
+        for key in scenario.world.keys("project")
+        if scenario.world.read("project", key)["id"] != stack["projectId"]
     )
-    assert await story.status(f"/v2/projects/{elsewhere}/services?stackId={stack['id']}") == 404
+    assert await scenario.status(f"/v2/projects/{elsewhere}/services?stackId={stack['id']}") == 404
     project = next(
-        story.world.read("project", key)["id"]
-        for key in story.world.keys("project")
-        if len(story.world.keys("volume", ("project", key))) > 1
+        scenario.world.read("project", key)["id"]
+        for key in scenario.world.keys("project")
+        if len(scenario.world.keys("volume", ("project", key))) > 1
     )
     sizes = [
-        e["storageUsageInBytes"] for e in await story.seen(f"/v2/projects/{project}/volumes?sortOrder=storageDesc")
+        e["storageUsageInBytes"] for e in await scenario.fetch(f"/v2/projects/{project}/volumes?sortOrder=storageDesc")
     ]
     assert sizes == sorted(sizes, reverse=True)
-    names = [entry["name"] for entry in await story.seen(f"/v2/projects/{project}/volumes?sortOrder=nameAsc")]
+    names = [entry["name"] for entry in await scenario.fetch(f"/v2/projects/{project}/volumes?sortOrder=nameAsc")]
     assert names == sorted(names)
-    assert await story.status(f"/v2/stacks/{stack['id']}/services/nothing") == 404
+    assert await scenario.status(f"/v2/stacks/{stack['id']}/services/nothing") == 404
 
 
 async def test_registries() -> None:
-    story = Story()
-    project = f"/v2/projects/{story.read('project')['id']}"
+    scenario = Scenario()
+    project = f"/v2/projects/{scenario.read('project')['id']}"
     body = {"description": "Neu", "uri": "registry.example.org"}
-    id = (await story.done("POST", f"{project}/registries", body)).json["id"]
+    id = (await scenario.perform("POST", f"{project}/registries", body)).json["id"]
     url = f"/v2/registries/{id}"
     check = f"{url}/actions/validate-credentials"
-    assert (await story.done("POST", check)).json == {"valid": False}
-    assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=false")]
+    assert (await scenario.perform("POST", check)).json == {"valid": False}
+    assert id in [entry["id"] for entry in await scenario.fetch(f"{project}/registries?hasCredentials=false")]
     login = {"credentials": {"username": "deploy", "password": "Secret-4-tests"}}
-    await story.done("PATCH", url, login)
-    assert (await story.seen(url))["credentials"] == {"username": "deploy", "valid": True}
-    assert (await story.done("POST", check)).json == {"valid": True}
-    assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=true")]
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
+    await scenario.perform("PATCH", url, login)
+    assert (await scenario.fetch(url))["credentials"] == {"username": "deploy", "valid": True}
+    assert (await scenario.perform("POST", check)).json == {"valid": True}
+    assert id in [entry["id"] for entry in await scenario.fetch(f"{project}/registries?hasCredentials=true")]
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
 
 
 async def test_a_projects_first_stack_has_the_projects_id() -> None:
     """mittwald/cli addresses the default stack by the id of its project."""
-    story = Story()
-    project = story.read("project")["id"]
-    stacks = await story.seen(f"/v2/projects/{project}/stacks")
+    scenario = Scenario()
+    project = scenario.read("project")["id"]
+    stacks = await scenario.fetch(f"/v2/projects/{project}/stacks")
     assert stacks[0]["id"] == project
-    assert (await story.seen(f"/v2/stacks/{project}"))["projectId"] == project
-    service = story.read("service")
+    assert (await scenario.fetch(f"/v2/stacks/{project}"))["projectId"] == project
+    service = scenario.read("service")
     assert service["id"] in [
-        entry["id"] for entry in (await story.seen(f"/v2/stacks/{service['stackId']}"))["services"]
+        entry["id"] for entry in (await scenario.fetch(f"/v2/stacks/{service['stackId']}"))["services"]
     ]
-    server = story.read("server")["id"]
-    new = await story.made(f"/v2/servers/{server}/projects", {"description": "Neu"})
-    assert (await story.seen(f"/v2/stacks/{new}"))["description"] == "default"
-    await story.done("PUT", f"/v2/stacks/{new}", {"services": {"web": {"image": "nginx:1"}}, "volumes": {}})
-    await story.done("DELETE", f"/v2/projects/{new}")
-    assert await story.status(f"/v2/stacks/{new}") == 404
+    server = scenario.read("server")["id"]
+    new = await scenario.create(f"/v2/servers/{server}/projects", {"description": "Neu"})
+    assert (await scenario.fetch(f"/v2/stacks/{new}"))["description"] == "default"
+    await scenario.perform("PUT", f"/v2/stacks/{new}", {"services": {"web": {"image": "nginx:1"}}, "volumes": {}})
+    await scenario.perform("DELETE", f"/v2/projects/{new}")
+    assert await scenario.status(f"/v2/stacks/{new}") == 404
 
 
 async def test_the_webhook_of_a_service_needs_no_other_token_and_acts_on_get() -> None:
-    story = Story()
-    service = story.where("service", status="running")
+    scenario = Scenario()
+    service = scenario.find("service", status="running")
     url = f"/v2/stacks/{service['stackId']}/services/{service['id']}"
-    hook = (await story.done("POST", f"{url}/webhook-token", None)).json
+    hook = (await scenario.perform("POST", f"{url}/webhook-token", None)).json
     assert hook["webhookUrl"] == f"http://localhost{url}/actions/pull-image?token={hook['token']}"
-    story.token = None
+    scenario.token = None
     path = hook["webhookUrl"].removeprefix("http://localhost")
-    assert (await story.get(path.replace("token=", "token=x"))).status == 403
-    assert [(await story.get(path)).status for _ in range(2)] == [204, 204]
-    assert (await story.post(path)).status == 204
-    writes = [write.method for write in story.emulator.writes if write.path.endswith("/actions/pull-image")]
+    assert (await scenario.get(path.replace("token=", "token=x"))).status == 403
+    assert [(await scenario.get(path)).status for _ in range(2)] == [204, 204]
+    assert (await scenario.post(path)).status == 204
+    writes = [write.method for write in scenario.emulator.writes if write.path.endswith("/actions/pull-image")]
     assert writes == ["GET", "GET", "POST"], "repeating it is not free"
-    assert story.world.get("service", service["id"])["status"] == "creating"
+    assert scenario.world.get("service", service["id"])["status"] == "creating"
 
 
 async def test_a_service_runs_its_old_image_until_it_is_recreated() -> None:
-    story = Story()
-    service = story.where("service", status="running")
+    scenario = Scenario()
+    service = scenario.find("service", status="running")
     url = f"/v2/stacks/{service['stackId']}/services/{service['id']}"
     wanted = {"services": {service["serviceName"]: {"image": "nginx:2"}}}
-    await story.done("PATCH", f"/v2/stacks/{service['stackId']}", wanted)
-    seen = await story.seen(url)
+    await scenario.perform("PATCH", f"/v2/stacks/{service['stackId']}", wanted)
+    seen = await scenario.fetch(url)
     assert (seen["requiresRecreate"], seen["pendingState"]["image"]) == (True, "nginx:2")
     assert seen["deployedState"]["image"] == service["deployedState"]["image"]
-    await story.done("POST", f"{url}/actions/recreate")
-    story.wait()
-    seen = await story.seen(url)
+    await scenario.perform("POST", f"{url}/actions/recreate")
+    scenario.advance()
+    seen = await scenario.fetch(url)
     assert (seen["requiresRecreate"], seen["deployedState"]["image"], seen["status"]) == (False, "nginx:2", "running")
     assert seen["statusSetAt"] > service["statusSetAt"]
 

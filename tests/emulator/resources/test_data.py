@@ -15,31 +15,31 @@ from mittwald_async.emulator.behaviours import passwords
 from mittwald_async.emulator.shapes import Choice, Fixed, FreeObject, Many, Record, Shape
 from mittwald_async.operations import OPERATIONS
 
-from ...support.emulator_state import Story
+from ...support.emulator_state import Scenario
 
 Key = Callable[[dict[str, Any]], Any]
 USER = {"accessLevel": "full", "password": "Secret-4-tests"}
 SETTINGS = {"characterSet": "latin1", "collation": "latin1_swedish_ci"}
 
 
-async def project_of(story: Story) -> str:
-    id: str = story.where("project", status="ready")["id"]
+async def project_of(scenario: Scenario) -> str:
+    id: str = scenario.find("project", status="ready")["id"]
     return id
 
 
 async def test_a_mysql_database_and_its_users() -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
-    before = len(await story.seen(f"{project}/mysql-databases"))
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
+    before = len(await scenario.fetch(f"{project}/mysql-databases"))
     body = {"database": {"description": "Neu", "version": "8.4", "characterSettings": SETTINGS}, "user": USER}
-    answer = (await story.done("POST", f"{project}/mysql-databases", body)).json
+    answer = (await scenario.perform("POST", f"{project}/mysql-databases", body)).json
     url = f"/v2/mysql-databases/{answer['id']}"
-    assert (await story.seen(url))["status"] == "pending"
-    story.wait()
-    database = await story.seen(url)
+    assert (await scenario.fetch(url))["status"] == "pending"
+    scenario.advance()
+    database = await scenario.fetch(url)
     assert (database["status"], database["isReady"], database["characterSettings"]) == ("ready", True, SETTINGS)
-    assert database["mainUser"] == await story.seen(f"/v2/mysql-users/{answer['userId']}")
-    listed = await story.seen(f"{project}/mysql-databases")
+    assert database["mainUser"] == await scenario.fetch(f"/v2/mysql-users/{answer['userId']}")
+    listed = await scenario.fetch(f"{project}/mysql-databases")
     assert (len(listed), listed[-1]["id"]) == (before + 1, answer["id"])
 
     more = {
@@ -48,118 +48,118 @@ async def test_a_mysql_database_and_its_users() -> None:
         "accessLevel": "readonly",
         "password": "Secret-4-tests",
     }
-    user = await story.made(f"{url}/users", more)
-    assert [entry["id"] for entry in await story.seen(f"{url}/users")] == [answer["userId"], user]
-    other = more | {"databaseId": story.read("mysql_database")["id"]}
-    assert (await story.post(f"{url}/users", other)).status == 412
+    user = await scenario.create(f"{url}/users", more)
+    assert [entry["id"] for entry in await scenario.fetch(f"{url}/users")] == [answer["userId"], user]
+    other = more | {"databaseId": scenario.read("mysql_database")["id"]}
+    assert (await scenario.post(f"{url}/users", other)).status == 412
     single = f"/v2/mysql-users/{user}"
-    story.wait()
-    updated = (await story.seen(single))["passwordUpdatedAt"]
-    await story.done("PATCH", single, {"description": "x", "password": "Another-secret-4-tests"})
-    assert (await story.seen(single))["passwordUpdatedAt"] > updated
-    await story.done("POST", f"{single}/actions/disable")
-    assert (await story.seen(single))["status"] == "disabled"
-    await story.done("POST", f"{single}/actions/enable")
-    assert (await story.seen(single))["disabled"] is False
-    assert "user=" in (await story.seen(f"{single}/php-my-admin-url"))["url"]
-    assert (await story.delete(f"/v2/mysql-users/{answer['userId']}")).status == 412, "the main user"
-    await story.done("DELETE", single)
-    assert len(await story.seen(f"{url}/users")) == 1
-    await story.done("PATCH", url, {"description": "Umbenannt"})
-    assert (await story.seen(url))["description"] == "Umbenannt"
-    await story.done("DELETE", url)
-    assert await story.status(url) == await story.status(f"/v2/mysql-users/{answer['userId']}") == 404
-    assert len(await story.seen(f"{project}/mysql-databases")) == before
+    scenario.advance()
+    updated = (await scenario.fetch(single))["passwordUpdatedAt"]
+    await scenario.perform("PATCH", single, {"description": "x", "password": "Another-secret-4-tests"})
+    assert (await scenario.fetch(single))["passwordUpdatedAt"] > updated
+    await scenario.perform("POST", f"{single}/actions/disable")
+    assert (await scenario.fetch(single))["status"] == "disabled"
+    await scenario.perform("POST", f"{single}/actions/enable")
+    assert (await scenario.fetch(single))["disabled"] is False
+    assert "user=" in (await scenario.fetch(f"{single}/php-my-admin-url"))["url"]
+    assert (await scenario.delete(f"/v2/mysql-users/{answer['userId']}")).status == 412, "the main user"
+    await scenario.perform("DELETE", single)
+    assert len(await scenario.fetch(f"{url}/users")) == 1
+    await scenario.perform("PATCH", url, {"description": "Umbenannt"})
+    assert (await scenario.fetch(url))["description"] == "Umbenannt"
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == await scenario.status(f"/v2/mysql-users/{answer['userId']}") == 404
+    assert len(await scenario.fetch(f"{project}/mysql-databases")) == before
 
 
 async def test_changing_the_main_user_changes_the_database() -> None:
-    story = Story()
-    database = story.read("mysql_database")
+    scenario = Scenario()
+    database = scenario.read("mysql_database")
     url = f"/v2/mysql-databases/{database['id']}"
-    user = (await story.seen(url))["mainUser"]["id"]
-    await story.seen(f"/v2/projects/{database['projectId']}/mysql-databases")
-    await story.done("PATCH", f"/v2/mysql-users/{user}", {"description": "Neu"})
-    assert (await story.seen(url))["mainUser"]["description"] == "Neu"
-    listed = await story.seen(f"/v2/projects/{database['projectId']}/mysql-databases")
+    user = (await scenario.fetch(url))["mainUser"]["id"]
+    await scenario.fetch(f"/v2/projects/{database['projectId']}/mysql-databases")
+    await scenario.perform("PATCH", f"/v2/mysql-users/{user}", {"description": "Neu"})
+    assert (await scenario.fetch(url))["mainUser"]["description"] == "Neu"
+    listed = await scenario.fetch(f"/v2/projects/{database['projectId']}/mysql-databases")
     assert listed[0]["mainUser"]["description"] == "Neu"
 
 
 async def test_deleting_a_database_unlinks_it() -> None:
-    story = Story()
+    scenario = Scenario()
     installation = next(
-        story.world.read("app_installation", key)
-        for key in story.world.keys("app_installation")
-        if story.world.read("app_installation", key)["linkedDatabases"]
+        scenario.world.read("app_installation", key)
+        for key in scenario.world.keys("app_installation")
+        if scenario.world.read("app_installation", key)["linkedDatabases"]
     )
     database = installation["linkedDatabases"][0]["databaseId"]
-    await story.done("DELETE", f"/v2/mysql-databases/{database}")
-    assert (await story.seen(f"/v2/app-installations/{installation['id']}"))["linkedDatabases"] == []
+    await scenario.perform("DELETE", f"/v2/mysql-databases/{database}")
+    assert (await scenario.fetch(f"/v2/app-installations/{installation['id']}"))["linkedDatabases"] == []
 
 
 @pytest.mark.parametrize(
     ("kind", "url"), [("mysql_database", "mysql-databases"), ("redis_database", "redis-databases")]
 )
 async def test_a_version_upgrade_takes_time(kind: str, url: str) -> None:
-    story = Story()
-    before = story.where(kind, status="ready")
+    scenario = Scenario()
+    before = scenario.find(kind, status="ready")
     single = f"/v2/{url}/{before['id']}"
     version = next(
         v for v in ("8.4", "8.0", "7.2", "7.0") if v != before["version"] and v[0] in ("8" if "my" in kind else "7")
     )
-    await story.done("PATCH", single, {"version": version})
-    seen = await story.seen(single)
+    await scenario.perform("PATCH", single, {"version": version})
+    seen = await scenario.fetch(single)
     assert (seen["version"], seen["status"]) == (version, "ready"), "reads as done at once"
     assert seen["statusSetAt"] == before["statusSetAt"]
-    story.wait()
-    assert (await story.seen(single))["status"] == "migrating"
-    story.wait()
-    after = await story.seen(single)
+    scenario.advance()
+    assert (await scenario.fetch(single))["status"] == "migrating"
+    scenario.advance()
+    after = await scenario.fetch(single)
     assert after["status"] == "ready"
     assert after["statusSetAt"] > before["statusSetAt"]
-    await story.done("PATCH", single, {"description": "no new version"})
-    story.wait()
-    assert (await story.seen(single))["statusSetAt"] == after["statusSetAt"]
-    assert (await story.patch(single, {"version": "1.0"})).status == 412
+    await scenario.perform("PATCH", single, {"description": "no new version"})
+    scenario.advance()
+    assert (await scenario.fetch(single))["statusSetAt"] == after["statusSetAt"]
+    assert (await scenario.patch(single, {"version": "1.0"})).status == 412
 
 
 async def test_a_database_is_copied_once_ready() -> None:
-    story = Story()
-    source = story.where("mysql_database", status="ready")
+    scenario = Scenario()
+    source = scenario.find("mysql_database", status="ready")
     copy = f"/v2/mysql-databases/{source['id']}/actions/copy"
-    answer = (await story.done("POST", copy, {"description": "Kopie", "user": USER})).json
-    story.wait()
-    database = await story.seen(f"/v2/mysql-databases/{answer['id']}")
+    answer = (await scenario.perform("POST", copy, {"description": "Kopie", "user": USER})).json
+    scenario.advance()
+    database = await scenario.fetch(f"/v2/mysql-databases/{answer['id']}")
     assert (database["version"], database["projectId"]) == (source["version"], source["projectId"])
-    story.world.change("mysql_database", story.world.find("mysql_database", source["id"]), status="migrating")
-    assert (await story.post(copy, {"description": "Kopie", "user": USER})).status == 412
+    scenario.world.change("mysql_database", scenario.world.find("mysql_database", source["id"]), status="migrating")
+    assert (await scenario.post(copy, {"description": "Kopie", "user": USER})).status == 412
 
 
 async def test_database_versions() -> None:
-    story = Story()
-    numbers = [version["number"] for version in await story.seen("/v2/mysql-versions")]
+    scenario = Scenario()
+    numbers = [version["number"] for version in await scenario.fetch("/v2/mysql-versions")]
     assert "8.4" in numbers
-    assert [version["number"] for version in await story.seen("/v2/redis-versions")]
-    assert len(await story.seen("/v2/mysql-charsets?version=8.4")) == 2
-    project = await project_of(story)
+    assert [version["number"] for version in await scenario.fetch("/v2/redis-versions")]
+    assert len(await scenario.fetch("/v2/mysql-charsets?version=8.4")) == 2
+    project = await project_of(scenario)
     body: dict[str, Any] = {"database": {"description": "x", "version": "1.0"}, "user": USER}
-    assert (await story.post(f"/v2/projects/{project}/mysql-databases", body)).status == 412
+    assert (await scenario.post(f"/v2/projects/{project}/mysql-databases", body)).status == 412
     old = {"description": "x", "version": "1.0"}
-    assert (await story.post(f"/v2/projects/{project}/redis-databases", old)).status == 412
+    assert (await scenario.post(f"/v2/projects/{project}/redis-databases", old)).status == 412
 
 
 @pytest.mark.parametrize(("failing", "end"), [(0.0, "ready"), (1.0, "error")])
 async def test_a_redis_database(failing: float, end: str) -> None:
-    story = Story(failing=failing)
-    project = f"/v2/projects/{await project_of(story)}"
-    id = await story.made(f"{project}/redis-databases", {"description": "Cache", "version": "7.2"})
+    scenario = Scenario(failing=failing)
+    project = f"/v2/projects/{await project_of(scenario)}"
+    id = await scenario.create(f"{project}/redis-databases", {"description": "Cache", "version": "7.2"})
     url = f"/v2/redis-databases/{id}"
-    story.wait()
-    assert (await story.seen(url))["status"] == end
-    assert (await story.seen(f"{project}/redis-databases"))[-1]["id"] == id
-    await story.done("PATCH", url, {"description": "Neu", "configuration": {"maxMemory": "1Gi"}})
-    assert (await story.seen(url))["configuration"] == {"maxMemory": "1Gi"}
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
+    scenario.advance()
+    assert (await scenario.fetch(url))["status"] == end
+    assert (await scenario.fetch(f"{project}/redis-databases"))[-1]["id"] == id
+    await scenario.perform("PATCH", url, {"description": "Neu", "configuration": {"maxMemory": "1Gi"}})
+    assert (await scenario.fetch(url))["configuration"] == {"maxMemory": "1Gi"}
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
 
 
 # mail
@@ -168,12 +168,12 @@ MAILBOX = {"enableSpamProtection": True, "password": "Secret-4-tests", "quotaInB
 
 
 async def test_a_mailbox_from_creation_to_deletion() -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
-    total = len(await story.seen("/v2/mail-addresses/"))
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
+    total = len(await scenario.fetch("/v2/mail-addresses/"))
     body: dict[str, Any] = {"address": "neu@example.org", "isCatchAll": False, "mailbox": MAILBOX}
-    id = await story.made(f"{project}/mail-addresses", body)
-    assert (await story.post(f"{project}/mail-addresses", body)).status == 409
+    id = await scenario.create(f"{project}/mail-addresses", body)
+    assert (await scenario.post(f"{project}/mail-addresses", body)).status == 409
     url = f"/v2/mail-addresses/{id}"
     for wire, change, path, seen in (
         ("address", {"address": "anders@example.org"}, "address", "anders@example.org"),
@@ -182,54 +182,54 @@ async def test_a_mailbox_from_creation_to_deletion() -> None:
         ("autoResponder", {"autoResponder": {"active": True, "message": "weg"}}, "autoresponder", None),
         ("autoResponder", {"autoResponder": None}, "autoresponder", {"active": False}),
     ):
-        await story.done("PATCH", f"{url}/{path}", change)
+        await scenario.perform("PATCH", f"{url}/{path}", change)
         expected = change[wire] if seen is None else seen
-        assert (await story.seen(url))[wire] == expected
+        assert (await scenario.fetch(url))[wire] == expected
     spam = {"active": False, "autoDeleteSpam": True, "folder": "inbox", "relocationMinSpamScore": 7}
-    await story.done("PATCH", f"{url}/spam-protection", {"spamProtection": spam})
-    await story.done("PATCH", f"{url}/quota", {"quotaInBytes": 5})
-    story.wait()
-    await story.done("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
-    value = await story.seen(url)
+    await scenario.perform("PATCH", f"{url}/spam-protection", {"spamProtection": spam})
+    await scenario.perform("PATCH", f"{url}/quota", {"quotaInBytes": 5})
+    scenario.advance()
+    await scenario.perform("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
+    value = await scenario.fetch(url)
     assert value["mailbox"]["spamProtection"] == spam
     assert value["mailbox"]["storageInBytes"]["limit"] == 5
     assert value["mailbox"]["passwordUpdatedAt"] == value["updatedAt"]
-    limits = await story.seen("/v2/mail-rate-limits")
-    assert await story.seen(f"/v2/mail-rate-limits/{limits[0]['id']}") == limits[0]
-    assert await story.status(f"/v2/mail-rate-limits/{id}") == 404
-    await story.done("POST", f"{url}/actions/request-rate-limit-change", {"rateLimitId": limits[1]["id"]})
+    limits = await scenario.fetch("/v2/mail-rate-limits")
+    assert await scenario.fetch(f"/v2/mail-rate-limits/{limits[0]['id']}") == limits[0]
+    assert await scenario.status(f"/v2/mail-rate-limits/{id}") == 404
+    await scenario.perform("POST", f"{url}/actions/request-rate-limit-change", {"rateLimitId": limits[1]["id"]})
     data = {"mailAddressId": id}
-    await story.made("/v2/orders", {"orderType": "mailArchive", "orderData": data}, "orderId")
-    assert [entry["id"] for entry in await story.seen("/v2/mail-addresses/?mailArchive=true")][-1] == id
-    await story.done("DELETE", f"{url}/mail-archive")
-    assert (await story.seen(url))["isArchived"] is False
-    [backup, *_] = await story.seen(f"{url}/backups")
-    await story.done("POST", f"{url}/backups/{backup['name']}/recovery")
-    assert (await story.post(f"{url}/backups/19990101/recovery")).status == 404
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
-    assert len(await story.seen("/v2/mail-addresses/")) == total
+    await scenario.create("/v2/orders", {"orderType": "mailArchive", "orderData": data}, "orderId")
+    assert [entry["id"] for entry in await scenario.fetch("/v2/mail-addresses/?mailArchive=true")][-1] == id
+    await scenario.perform("DELETE", f"{url}/mail-archive")
+    assert (await scenario.fetch(url))["isArchived"] is False
+    [backup, *_] = await scenario.fetch(f"{url}/backups")
+    await scenario.perform("POST", f"{url}/backups/{backup['name']}/recovery")
+    assert (await scenario.post(f"{url}/backups/19990101/recovery")).status == 404
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
+    assert len(await scenario.fetch("/v2/mail-addresses/")) == total
 
 
 async def test_a_forwarding_address_has_no_mailbox() -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
     body = {"address": "weiter@example.org", "forwardAddresses": ["ziel@example.org"]}
-    id = await story.made(f"{project}/mail-addresses", body)
+    id = await scenario.create(f"{project}/mail-addresses", body)
     url = f"/v2/mail-addresses/{id}"
-    assert "mailbox" not in await story.seen(url)
-    assert (await story.patch(f"{url}/password", {"password": "Secret-4-tests"})).status == 412
-    other = await story.made(f"{project}/mail-addresses", body | {"address": "zwei@example.org"})
+    assert "mailbox" not in await scenario.fetch(url)
+    assert (await scenario.patch(f"{url}/password", {"password": "Secret-4-tests"})).status == 412
+    other = await scenario.create(f"{project}/mail-addresses", body | {"address": "zwei@example.org"})
     change = {"address": "weiter@example.org"}
-    assert (await story.patch(f"/v2/mail-addresses/{other}/address", change)).status == 409
+    assert (await scenario.patch(f"/v2/mail-addresses/{other}/address", change)).status == 409
 
 
 async def test_mail_addresses_are_filtered_and_sorted() -> None:
-    story = Story()
-    everything = await story.seen("/v2/mail-addresses/")
-    forwards = await story.seen("/v2/mail-addresses/?forwardAddress=true")
+    scenario = Scenario()
+    everything = await scenario.fetch("/v2/mail-addresses/")
+    forwards = await scenario.fetch("/v2/mail-addresses/?forwardAddress=true")
     assert forwards == [entry for entry in everything if entry["forwardAddresses"]] != []
-    plain = await story.seen("/v2/mail-addresses/?forwardAddress=false&catchAll=false&autoResponder=false")
+    plain = await scenario.fetch("/v2/mail-addresses/?forwardAddress=false&catchAll=false&autoResponder=false")
     assert 0 < len(plain) < len(everything)
     orders: tuple[tuple[str, Key], ...] = (
         ("address.local", lambda entry: entry["address"].partition("@")[0]),
@@ -246,39 +246,39 @@ async def test_mail_addresses_are_filtered_and_sorted() -> None:
         ),
     )
     for sort, key in orders:
-        listed = await story.seen(f"/v2/mail-addresses/?sort={sort}&order=asc")
+        listed = await scenario.fetch(f"/v2/mail-addresses/?sort={sort}&order=asc")
         assert [key(entry) for entry in listed] == sorted(key(entry) for entry in everything)
     project = everything[0]["projectId"]
     word = everything[0]["address"].partition("@")[0]
-    found = await story.seen(f"/v2/projects/{project}/mail-addresses?search={word}")
+    found = await scenario.fetch(f"/v2/projects/{project}/mail-addresses?search={word}")
     assert everything[0] in found
 
 
 async def test_delivery_boxes_and_mail_settings() -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
     body = {"description": "Versand", "password": "Secret-4-tests"}
-    id = await story.made(f"{project}/delivery-boxes", body)
+    id = await scenario.create(f"{project}/delivery-boxes", body)
     url = f"/v2/delivery-boxes/{id}"
-    await story.done("PATCH", f"{url}/description", {"description": "Neuer Versand"})
-    story.wait()
-    await story.done("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
-    box = await story.seen(url)
+    await scenario.perform("PATCH", f"{url}/description", {"description": "Neuer Versand"})
+    scenario.advance()
+    await scenario.perform("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
+    box = await scenario.fetch(url)
     assert (box["description"], box["passwordUpdatedAt"]) == ("Neuer Versand", box["updatedAt"])
-    assert [entry["id"] for entry in await story.seen(f"{project}/delivery-boxes?search=neuer")] == [id]
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
-    await story.done("PATCH", f"{project}/mail-settings/blacklist", {"blacklist": ["*@example.com"]})
-    settings = await story.seen(f"{project}/mail-settings")
+    assert [entry["id"] for entry in await scenario.fetch(f"{project}/delivery-boxes?search=neuer")] == [id]
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
+    await scenario.perform("PATCH", f"{project}/mail-settings/blacklist", {"blacklist": ["*@example.com"]})
+    settings = await scenario.fetch(f"{project}/mail-settings")
     assert (settings["blacklist"], settings["whitelist"]) == (["*@example.com"], [])
 
 
 # cronjobs
 
 
-async def a_cronjob(story: Story, **more: Any) -> tuple[str, str]:
+async def a_cronjob(scenario: Scenario, **more: Any) -> tuple[str, str]:
     """A project with an app, and a new cronjob for it."""
-    installation = story.read("app_installation")
+    installation = scenario.read("app_installation")
     project: str = installation["projectId"]
     body: dict[str, Any] = {
         "active": True,
@@ -289,108 +289,110 @@ async def a_cronjob(story: Story, **more: Any) -> tuple[str, str]:
         "timeout": 60,
         **more,
     }
-    return project, await story.made(f"/v2/projects/{project}/cronjobs", body)
+    return project, await scenario.create(f"/v2/projects/{project}/cronjobs", body)
 
 
 async def test_a_cronjob_runs() -> None:
-    story = Story()
-    project, id = await a_cronjob(story)
+    scenario = Scenario()
+    project, id = await a_cronjob(scenario)
     url = f"/v2/cronjobs/{id}"
-    assert "latestExecution" not in await story.seen(url)
-    execution = await story.made(f"{url}/executions", None)
+    assert "latestExecution" not in await scenario.fetch(url)
+    execution = await scenario.create(f"{url}/executions", None)
     single = f"{url}/executions/{execution}"
-    states = [(await story.seen(single))["status"]]
+    states = [(await scenario.fetch(single))["status"]]
     for _ in range(2):
-        story.wait()
-        states.append((await story.seen(single))["status"])
+        scenario.advance()
+        states.append((await scenario.fetch(single))["status"])
     assert states == ["Pending", "Running", "Complete"]
-    assert (await story.seen(url))["latestExecution"]["id"] == execution
-    assert (await story.seen(f"/v2/projects/{project}/cronjobs"))[-1]["latestExecution"]["successful"] is True
-    assert "erfolgreich" in (await story.seen(f"{single}/analysis"))["message"]
-    assert await story.status(f"{url}/executions/ce-000000") == 404
-    assert (await story.post(f"{single}/actions/abort")).status == 412
-    other = await story.made(f"{url}/executions", None)
-    await story.done("POST", f"{url}/executions/{other}/actions/abort")
-    story.wait(3)
-    assert (await story.seen(f"{url}/executions/{other}"))["status"] == "AbortedByUser"
-    await story.done("DELETE", url)
-    assert await story.status(url) == await story.status(single) == 404
+    assert (await scenario.fetch(url))["latestExecution"]["id"] == execution
+    assert (await scenario.fetch(f"/v2/projects/{project}/cronjobs"))[-1]["latestExecution"]["successful"] is True
+    assert "erfolgreich" in (await scenario.fetch(f"{single}/analysis"))["message"]
+    assert await scenario.status(f"{url}/executions/ce-000000") == 404
+    assert (await scenario.post(f"{single}/actions/abort")).status == 412
+    other = await scenario.create(f"{url}/executions", None)
+    await scenario.perform("POST", f"{url}/executions/{other}/actions/abort")
+    scenario.advance(3)
+    assert (await scenario.fetch(f"{url}/executions/{other}"))["status"] == "AbortedByUser"
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == await scenario.status(single) == 404
 
 
 async def test_an_execution_can_fail() -> None:
-    story = Story(failing=1.0)
-    _, id = await a_cronjob(story)
-    execution = await story.made(f"/v2/cronjobs/{id}/executions", None)
-    story.wait(2)
-    value = await story.seen(f"/v2/cronjobs/{id}/executions/{execution}")
+    scenario = Scenario(failing=1.0)
+    _, id = await a_cronjob(scenario)
+    execution = await scenario.create(f"/v2/cronjobs/{id}/executions", None)
+    scenario.advance(2)
+    value = await scenario.fetch(f"/v2/cronjobs/{id}/executions/{execution}")
     assert (value["status"], value["exitCode"]) == ("Failed", 1)
 
 
 async def test_executions_are_filtered_and_sorted() -> None:
-    story = Story()
+    scenario = Scenario()
     key = next(
-        key for key in story.world.keys("cronjob") if len(story.world.keys("cronjob_execution", ("cronjob", key))) >= 10
+        key
+        for key in scenario.world.keys("cronjob")
+        if len(scenario.world.keys("cronjob_execution", ("cronjob", key))) >= 10
     )
-    url = f"/v2/cronjobs/{story.world.id('cronjob', key)}/executions"
-    everything = await story.seen(url)
+    url = f"/v2/cronjobs/{scenario.world.id('cronjob', key)}/executions"
+    everything = await scenario.fetch(url)
     starts = [entry["start"] for entry in everything]
     assert starts == sorted(starts)
-    assert [entry["start"] for entry in await story.seen(f"{url}?sortOrder=newestFirst")] == starts[::-1]
-    slowest = [entry["durationInMilliseconds"] for entry in await story.seen(f"{url}?sortOrder=slowestFirst")]
+    assert [entry["start"] for entry in await scenario.fetch(f"{url}?sortOrder=newestFirst")] == starts[::-1]
+    slowest = [entry["durationInMilliseconds"] for entry in await scenario.fetch(f"{url}?sortOrder=slowestFirst")]
     assert slowest == sorted(slowest, reverse=True)
-    fastest = [entry["durationInMilliseconds"] for entry in await story.seen(f"{url}?sortOrder=fastestFirst")]
+    fastest = [entry["durationInMilliseconds"] for entry in await scenario.fetch(f"{url}?sortOrder=fastestFirst")]
     assert fastest == slowest[::-1]
-    assert [entry["start"] for entry in await story.seen(f"{url}?sortOrder=oldestFirst")] == starts
-    since = await story.seen(f"{url}?since={starts[3]}&until={starts[5]}")
+    assert [entry["start"] for entry in await scenario.fetch(f"{url}?sortOrder=oldestFirst")] == starts
+    since = await scenario.fetch(f"{url}?since={starts[3]}&until={starts[5]}")
     assert [entry["start"] for entry in since] == starts[3:6]
-    assert await story.seen(f"{url}?triggeredByUser=true") == []
-    complete = await story.seen(f"{url}?status=Complete")
+    assert await scenario.fetch(f"{url}?triggeredByUser=true") == []
+    complete = await scenario.fetch(f"{url}?status=Complete")
     assert complete == [entry for entry in everything if entry["status"] == "Complete"]
 
 
 async def test_a_cronjob_is_updated() -> None:
-    story = Story()
-    project, id = await a_cronjob(story)
+    scenario = Scenario()
+    project, id = await a_cronjob(scenario)
     url = f"/v2/cronjobs/{id}"
-    await story.done("PATCH", url, {"active": False, "interval": "0 1 * * *", "timeout": 5})
-    value = await story.seen(url)
+    await scenario.perform("PATCH", url, {"active": False, "interval": "0 1 * * *", "timeout": 5})
+    value = await scenario.fetch(url)
     assert (value["active"], value["interval"], value["timeout"]) == (False, "0 1 * * *", 5)
     command = {"interpreter": "/usr/bin/php", "path": "/html/x.php"}
-    await story.done("PATCH", url, {"destination": command})
-    assert (await story.seen(url))["target"]["destination"] == command
-    installation = story.read("app_installation")["id"]
+    await scenario.perform("PATCH", url, {"destination": command})
+    assert (await scenario.fetch(url))["target"]["destination"] == command
+    installation = scenario.read("app_installation")["id"]
     target = {"appInstallationId": installation, "destination": {"url": "https://example.org"}}
-    await story.done("PATCH", url, {"target": target})
-    assert (await story.seen(url))["destination"] == target["destination"]
-    await story.done("PUT", f"{url}/app-installation-id", {"appInstallationId": installation})
-    assert (await story.patch(url, {"interval": "never"})).status == 412
+    await scenario.perform("PATCH", url, {"target": target})
+    assert (await scenario.fetch(url))["destination"] == target["destination"]
+    await scenario.perform("PUT", f"{url}/app-installation-id", {"appInstallationId": installation})
+    assert (await scenario.patch(url, {"interval": "never"})).status == 412
     foreign = next(
-        story.world.read("app_installation", key)["id"]
-        for key in story.world.keys("app_installation")
-        if story.world.read("app_installation", key)["projectId"] != project
+        scenario.world.read("app_installation", key)["id"]
+        for key in scenario.world.keys("app_installation")
+        if scenario.world.read("app_installation", key)["projectId"] != project
     )
     body = {"target": {"appInstallationId": foreign, "destination": {"url": "https://example.org"}}}
-    assert (await story.patch(url, body)).status == 412
+    assert (await scenario.patch(url, body)).status == 412
 
 
 async def test_cronjobs_of_services_are_listed_on_request() -> None:
-    story = Story()
-    service = story.read("service")
-    stack = await story.seen(f"/v2/stacks/{service['stackId']}")
+    scenario = Scenario()
+    service = scenario.read("service")
+    stack = await scenario.fetch(f"/v2/stacks/{service['stackId']}")
     target = {"command": "ls", "serviceIdentifier": service["serviceName"], "stackId": stack["id"]}
     body = {"active": True, "description": "x", "interval": "* * * * *", "timeout": 60, "target": target}
     url = f"/v2/projects/{stack['projectId']}/cronjobs"
-    id = await story.made(url, body)
-    assert (await story.seen(f"/v2/cronjobs/{id}"))["target"]["serviceShortId"] == service["shortId"]
+    id = await scenario.create(url, body)
+    assert (await scenario.fetch(f"/v2/cronjobs/{id}"))["target"]["serviceShortId"] == service["shortId"]
     assert service["shortId"].startswith("c-")
     other = target | {"serviceIdentifier": "nothing-like-that"}
-    assert (await story.post(url, body | {"target": other})).status == 404
-    assert id not in [entry["id"] for entry in await story.seen(url)]
-    assert id in [entry["id"] for entry in await story.seen(f"{url}?includeServiceCronjobs=true")]
-    assert [entry["id"] for entry in await story.seen(f"{url}?stackId={stack['id']}")] == [id]
-    assert (await story.post(url, {key: body[key] for key in body if key != "target"})).status == 412
-    nowhere = body | {"target": {"appInstallationId": story.read("app_installation")["id"]}}
-    assert (await story.post(url, nowhere)).status == 400
+    assert (await scenario.post(url, body | {"target": other})).status == 404
+    assert id not in [entry["id"] for entry in await scenario.fetch(url)]
+    assert id in [entry["id"] for entry in await scenario.fetch(f"{url}?includeServiceCronjobs=true")]
+    assert [entry["id"] for entry in await scenario.fetch(f"{url}?stackId={stack['id']}")] == [id]
+    assert (await scenario.post(url, {key: body[key] for key in body if key != "target"})).status == 412
+    nowhere = body | {"target": {"appInstallationId": scenario.read("app_installation")["id"]}}
+    assert (await scenario.post(url, nowhere)).status == 400
 
 
 # backups
@@ -398,103 +400,105 @@ async def test_cronjobs_of_services_are_listed_on_request() -> None:
 
 @pytest.mark.parametrize("format", ["zip", "tar"])
 async def test_a_backup_is_created_exported_and_downloaded(format: str) -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
     body = {"expirationTime": "2027-01-01T00:00:00Z", "description": "Vor dem Update"}
-    id = await story.made(f"{project}/backups", body)
+    id = await scenario.create(f"{project}/backups", body)
     url = f"/v2/project-backups/{id}"
-    assert (await story.seen(url))["status"] == "Pending"
-    assert (await story.post(f"{url}/export", {"format": format})).status == 412, "not before it is complete"
-    assert [entry["id"] for entry in await story.seen(f"{project}/backups?runningBackupsOnly=true")] == [id]
-    story.wait(2)
-    assert (await story.seen(url))["status"] == "Completed"
-    assert (await story.delete(f"{url}/export")).status == 404
-    await story.done("POST", f"{url}/export", {"format": format})
-    phases = [(await story.seen(url))["export"]["phase"]]
+    assert (await scenario.fetch(url))["status"] == "Pending"
+    assert (await scenario.post(f"{url}/export", {"format": format})).status == 412, "not before it is complete"
+    assert [entry["id"] for entry in await scenario.fetch(f"{project}/backups?runningBackupsOnly=true")] == [id]
+    scenario.advance(2)
+    assert (await scenario.fetch(url))["status"] == "Completed"
+    assert (await scenario.delete(f"{url}/export")).status == 404
+    await scenario.perform("POST", f"{url}/export", {"format": format})
+    phases = [(await scenario.fetch(url))["export"]["phase"]]
     for _ in range(2):
-        story.wait()
-        phases.append((await story.seen(url))["export"]["phase"])
+        scenario.advance()
+        phases.append((await scenario.fetch(url))["export"]["phase"])
     assert phases == ["Pending", "Exporting", "Completed"]
-    export = (await story.seen(url))["export"]
-    assert [entry["id"] for entry in await story.seen(f"{project}/backups?withExportsOnly=true")] == [id]
-    data = story.world.blobs[f"export/{id}"]
+    export = (await scenario.fetch(url))["export"]
+    assert [entry["id"] for entry in await scenario.fetch(f"{project}/backups?withExportsOnly=true")] == [id]
+    data = scenario.world.blobs[f"export/{id}"]
     assert sha256(data).hexdigest() == export["sha256Checksum"]
     assert export["downloadURL"].endswith(f"/__emulator/downloads/{id}")
-    whole = await story.get(f"/__emulator/downloads/{id}")
+    whole = await scenario.get(f"/__emulator/downloads/{id}")
     assert (whole.status, whole.body) == (200, data)
-    rest = await story.get(f"/__emulator/downloads/{id}", range="bytes=100-")
+    rest = await scenario.get(f"/__emulator/downloads/{id}", range="bytes=100-")
     assert (rest.status, rest.body) == (206, data[100:])
-    assert (await story.get(f"/__emulator/downloads/{story.world.new_id('backup')}")).status == 404
+    assert (await scenario.get(f"/__emulator/downloads/{scenario.world.new_id('backup')}")).status == 404
     if format == "zip":
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     else:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             names = archive.getnames()
     assert "databases/main.sql" in names
-    await story.done("DELETE", f"{url}/export")
-    assert "export" not in await story.seen(url)
-    await story.done("PATCH", url, {"description": "Neu", "expirationTime": "2028-01-01T00:00:00Z"})
-    value = await story.seen(url)
+    await scenario.perform("DELETE", f"{url}/export")
+    assert "export" not in await scenario.fetch(url)
+    await scenario.perform("PATCH", url, {"description": "Neu", "expirationTime": "2028-01-01T00:00:00Z"})
+    value = await scenario.fetch(url)
     assert (value["description"], value["expiresAt"]) == ("Neu", "2028-01-01T00:00:00Z")
-    assert [entry["id"] for entry in await story.seen(f"{project}/backups?searchTerm=neu")] == [id]
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
+    assert [entry["id"] for entry in await scenario.fetch(f"{project}/backups?searchTerm=neu")] == [id]
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
 
 
 async def test_backups_and_exports_can_fail() -> None:
-    story = Story(failing=1.0)
-    project = f"/v2/projects/{await project_of(story)}"
-    id = await story.made(f"{project}/backups", {"expirationTime": "2027-01-01T00:00:00Z"})
-    story.wait(2)
-    assert (await story.seen(f"/v2/project-backups/{id}"))["status"] == "Failed"
-    backup = story.where("backup", status="Completed")
+    scenario = Scenario(failing=1.0)
+    project = f"/v2/projects/{await project_of(scenario)}"
+    id = await scenario.create(f"{project}/backups", {"expirationTime": "2027-01-01T00:00:00Z"})
+    scenario.advance(2)
+    assert (await scenario.fetch(f"/v2/project-backups/{id}"))["status"] == "Failed"
+    backup = scenario.find("backup", status="Completed")
     url = f"/v2/project-backups/{backup['id']}"
-    await story.done("POST", f"{url}/export", {"format": "zip", "password": "Secret-4-tests"})
-    story.wait(2)
-    export = (await story.seen(url))["export"]
+    await scenario.perform("POST", f"{url}/export", {"format": "zip", "password": "Secret-4-tests"})
+    scenario.advance(2)
+    export = (await scenario.fetch(url))["export"]
     assert (export["phase"], export["withPassword"], "downloadURL" in export) == ("Failed", True, False)
 
 
 async def test_backups_are_restored() -> None:
-    story = Story()
-    backup = story.where("backup", status="Completed")
+    scenario = Scenario()
+    backup = scenario.find("backup", status="Completed")
     project = f"/v2/projects/{backup['projectId']}"
     url = f"/v2/project-backups/{backup['id']}"
-    dumps = (await story.seen(f"{url}/database-dumps"))["databases"]
-    assert len(dumps) == len(await story.seen(f"{project}/mysql-databases"))
-    assert {entry["name"] for entry in (await story.seen(f"{url}/path"))["items"]} == {"html", "files", "logs"}
+    dumps = (await scenario.fetch(f"{url}/database-dumps"))["databases"]
+    assert len(dumps) == len(await scenario.fetch(f"{project}/mysql-databases"))
+    assert {entry["name"] for entry in (await scenario.fetch(f"{url}/path"))["items"]} == {"html", "files", "logs"}
     body = {"pathRestore": {"sourcePaths": ["/html"], "clearTargetPath": True}}
-    await story.done("POST", f"{url}/restore", body)
-    assert [entry["id"] for entry in await story.seen(f"{project}/backups?runningRestoresOnly=true")] == [backup["id"]]
-    story.wait()
-    assert (await story.seen(url))["restore"]["phase"] == "completed"
-    database = (await story.seen(f"{project}/mysql-databases"))[:1]
+    await scenario.perform("POST", f"{url}/restore", body)
+    assert [entry["id"] for entry in await scenario.fetch(f"{project}/backups?runningRestoresOnly=true")] == [
+        backup["id"]
+    ]
+    scenario.advance()
+    assert (await scenario.fetch(url))["restore"]["phase"] == "completed"
+    database = (await scenario.fetch(f"{project}/mysql-databases"))[:1]
     if database:
         restores = [{"databaseBackupDump": dumps[0], "targetDatabaseId": database[0]["id"]}]
-        await story.done("POST", f"{url}/restore", {"databaseRestores": restores})
-        assert (await story.seen(url))["restore"]["databaseRestores"] == restores
-    await story.done("POST", f"{url}/restore-path", {"sourcePath": "/html"})
-    story.wait()
-    assert (await story.seen(url))["restorePath"]["phase"] == "completed"
+        await scenario.perform("POST", f"{url}/restore", {"databaseRestores": restores})
+        assert (await scenario.fetch(url))["restore"]["databaseRestores"] == restores
+    await scenario.perform("POST", f"{url}/restore-path", {"sourcePath": "/html"})
+    scenario.advance()
+    assert (await scenario.fetch(url))["restorePath"]["phase"] == "completed"
 
 
 async def test_backup_schedules() -> None:
-    story = Story()
-    project = f"/v2/projects/{await project_of(story)}"
+    scenario = Scenario()
+    project = f"/v2/projects/{await project_of(scenario)}"
     body = {"schedule": "0 3 * * *", "ttl": "30d", "description": "Nachts"}
-    id = await story.made(f"{project}/backup-schedules", body)
+    id = await scenario.create(f"{project}/backup-schedules", body)
     url = f"/v2/project-backup-schedules/{id}"
-    assert (await story.seen(f"{project}/backup-schedules"))[-1]["id"] == id
-    await story.done("PATCH", url, {"ttl": "7d"})
-    assert (await story.seen(url))["ttl"] == "7d"
-    assert (await story.patch(url, {"schedule": "now"})).status == 412
-    await story.done("DELETE", url)
-    assert await story.status(url) == 404
-    system = story.where("backup_schedule", isSystemBackup=True)["id"]
-    assert (await story.delete(f"/v2/project-backup-schedules/{system}")).status == 412
-    stuck = story.where("backup", deletable=False)["id"]
-    assert (await story.delete(f"/v2/project-backups/{stuck}")).status == 412
-    newest = await story.seen(f"{project}/backups?sortOrder=newestFirst")
+    assert (await scenario.fetch(f"{project}/backup-schedules"))[-1]["id"] == id
+    await scenario.perform("PATCH", url, {"ttl": "7d"})
+    assert (await scenario.fetch(url))["ttl"] == "7d"
+    assert (await scenario.patch(url, {"schedule": "now"})).status == 412
+    await scenario.perform("DELETE", url)
+    assert await scenario.status(url) == 404
+    system = scenario.find("backup_schedule", isSystemBackup=True)["id"]
+    assert (await scenario.delete(f"/v2/project-backup-schedules/{system}")).status == 412
+    stuck = scenario.find("backup", deletable=False)["id"]
+    assert (await scenario.delete(f"/v2/project-backups/{stuck}")).status == 412
+    newest = await scenario.fetch(f"{project}/backups?sortOrder=newestFirst")
     assert [entry["requestedAt"] for entry in newest] == sorted((e["requestedAt"] for e in newest), reverse=True)
 
 
@@ -515,17 +519,17 @@ async def test_backup_schedules() -> None:
     ],
 )
 async def test_a_password_against_the_policy_is_refused(password: str, reason: str) -> None:
-    story = Story()
-    url = f"/v2/projects/{await project_of(story)}/mysql-databases"
+    scenario = Scenario()
+    url = f"/v2/projects/{await project_of(scenario)}/mysql-databases"
     body = {"database": {"description": "x", "version": "8.4"}, "user": {"accessLevel": "full", "password": password}}
-    answer = await story.post(url, body)
+    answer = await scenario.post(url, body)
     assert answer.status == 400
     [issue] = answer.json["validationErrors"]
     assert issue["path"] == "body.user.password"
     assert reason in issue["message"]
     assert password not in answer.body.decode()
-    story.emulator.configure(password_policy=False)
-    assert (await story.post(url, body)).status == 201
+    scenario.emulator.configure(password_policy=False)
+    assert (await scenario.post(url, body)).status == 201
 
 
 def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
@@ -555,27 +559,27 @@ def test_every_operation_that_sets_a_password_enforces_the_policy() -> None:
         "mail-migration-create-mail-migration",
         "relocation-create-relocation",
     }
-    checker = Story().core.checker
+    checker = Scenario().core.checker
     found: set[str] = set()
-    for operation_id, route in Story().core.routes.by_id.items():
+    for operation_id, route in Scenario().core.routes.by_id.items():
         if operation_id in OPERATIONS and {"password", "newPassword"} & property_names(checker.body_shape(route)):
             found.add(operation_id)
     assert found - named == passwords.SETTERS
 
 
 async def test_a_certificate_with_dns_validation_completes_by_itself() -> None:
-    story = Story()
-    project = await project_of(story)
+    scenario = Scenario()
+    project = await project_of(scenario)
     body = {"projectId": project, "commonName": "*.example.org"}
-    id = await story.made("/v2/certificate-requests", body)
+    id = await scenario.create("/v2/certificate-requests", body)
     url = f"/v2/certificate-requests/{id}"
-    assert (await story.seen(url))["isCompleted"] is False
-    story.wait()
-    assert (await story.seen(url))["isCompleted"] is True
-    certificates = await story.seen(f"/v2/certificates?projectId={project}")
+    assert (await scenario.fetch(url))["isCompleted"] is False
+    scenario.advance()
+    assert (await scenario.fetch(url))["isCompleted"] is True
+    certificates = await scenario.fetch(f"/v2/certificates?projectId={project}")
     assert "*.example.org" in [certificate["commonName"] for certificate in certificates]
 
 
 async def test_project_directories_have_the_names_of_the_real_ones() -> None:
-    story = Story()
-    assert set((await story.seen(f"/v2/projects/{await project_of(story)}"))["directories"]) == {"Home", "Web"}
+    scenario = Scenario()
+    assert set((await scenario.fetch(f"/v2/projects/{await project_of(scenario)}"))["directories"]) == {"Home", "Web"}

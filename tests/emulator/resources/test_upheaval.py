@@ -11,7 +11,7 @@ from mittwald_async.emulator.listing import Key
 from mittwald_async.emulator.seeded import KINDS
 from mittwald_async.emulator.state import World
 
-from ...support.emulator_state import Story, world
+from ...support.emulator_state import Scenario, world
 from .test_seeded import references
 
 DELETABLE = (
@@ -75,32 +75,32 @@ def test_random_deletions_and_moves(seed: int) -> None:
 
 
 async def test_what_was_created_can_be_deleted_in_any_order() -> None:
-    story = Story(seed=11)
+    scenario = Scenario(seed=11)
     dice = random.Random(5)
-    server = story.read("server")["id"]
-    projects = [await story.made(f"/v2/servers/{server}/projects", {"description": f"P{n}"}) for n in range(4)]
-    story.wait()
+    server = scenario.read("server")["id"]
+    projects = [await scenario.create(f"/v2/servers/{server}/projects", {"description": f"P{n}"}) for n in range(4)]
+    scenario.advance()
     made: list[tuple[str, str]] = []
     for project in projects:
         url = f"/v2/projects/{project}"
         made.append((url, url))
         address = {"address": "a@example.org", "forwardAddresses": ["b@example.org"]}
-        made.append((f"/v2/mail-addresses/{await story.made(f'{url}/mail-addresses', address)}", url))
-        redis = await story.made(f"{url}/redis-databases", {"description": "r", "version": "7.2"})
+        made.append((f"/v2/mail-addresses/{await scenario.create(f'{url}/mail-addresses', address)}", url))
+        redis = await scenario.create(f"{url}/redis-databases", {"description": "r", "version": "7.2"})
         made.append((f"/v2/redis-databases/{redis}", url))
-        stack = (await story.done("POST", f"{url}/stacks", {"description": "s"})).json["id"]
-        await story.done("PUT", f"/v2/stacks/{stack}", {"services": {"web": {"image": "nginx:1"}}})
+        stack = (await scenario.perform("POST", f"{url}/stacks", {"description": "s"})).json["id"]
+        await scenario.perform("PUT", f"/v2/stacks/{stack}", {"services": {"web": {"image": "nginx:1"}}})
         made.append((f"/v2/stacks/{stack}", url))
-    before = story.world.counts()
-    consistent(story.world)
+    before = scenario.world.counts()
+    consistent(scenario.world)
     dice.shuffle(made)
     gone: set[str] = set()
     for url, project in made:
-        assert (await story.delete(url)).status == (404 if project in gone else 204)
+        assert (await scenario.delete(url)).status == (404 if project in gone else 204)
         gone.add(url)
-        consistent(story.world)
-    after = story.world.counts()
+        consistent(scenario.world)
+    after = scenario.world.counts()
     assert after["project"] == before["project"] - 4
     assert after["service"] == before["service"] - 4
-    story.wait()
-    assert after == story.world.counts(), "what was under way for deleted things does not come back"
+    scenario.advance()
+    assert after == scenario.world.counts(), "what was under way for deleted things does not come back"
