@@ -51,7 +51,7 @@ class _Row(NamedTuple):
     input: bytes | None
 
 
-class _Ended(NamedTuple):
+class _StageEnd(NamedTuple):
     """How a stage ended: one of the final states, or PLANNED where nothing was sent."""
 
     state: ItemState
@@ -197,7 +197,7 @@ class Run:
         error: Exception = ChangedInputError(
             f"row {row.number} ({row.key}): was {known.state} with another input and was not done again"
         )
-        return self._outcome(row, _Ended(known.state, None, error), known.stage)
+        return self._outcome(row, _StageEnd(known.state, None, error), known.stage)
 
     async def _resolve(self, row: _Row, stage: int, results: list[Any], reason: str) -> ItemOutcome[Any] | None:
         """An earlier run left it unknown, for this reason."""
@@ -215,14 +215,14 @@ class Run:
         ended = await self._send(row, stage, results)
         return await self._next(row, stage, results, ended)
 
-    async def _next(self, row: _Row, stage: int, results: list[Any], ended: _Ended) -> ItemOutcome[Any] | None:
+    async def _next(self, row: _Row, stage: int, results: list[Any], ended: _StageEnd) -> ItemOutcome[Any] | None:
         """A stage has ended: note it, and go on with the one after it."""
         while ended.state is ItemState.DONE:
             kept, problem = self._kept(self._stages[stage], ended)
             last = stage + 1 == len(self._stages)
             if problem is not None and not last:
                 # The stages after it may need the result: it is missing as after a lost answer, and reading back may find it.
-                return await self._end(row, stage, _Ended(ItemState.UNKNOWN, ended.result, problem))
+                return await self._end(row, stage, _StageEnd(ItemState.UNKNOWN, ended.result, problem))
             stage += 1
             results.append(kept)
             if problem is not None:
@@ -235,7 +235,7 @@ class Run:
             ended = await self._send(row, stage, results)
         return await self._end(row, stage, ended)
 
-    async def _end(self, row: _Row, stage: int, ended: _Ended, reason: str | None = None) -> ItemOutcome[Any] | None:
+    async def _end(self, row: _Row, stage: int, ended: _StageEnd, reason: str | None = None) -> ItemOutcome[Any] | None:
         """It does not go on, for now. The journal keeps the reason, by default the error."""
         if reason is None:
             reason = "" if ended.error is None else _text(ended.error)
@@ -250,7 +250,7 @@ class Run:
                 self._stop(None)
         return self._outcome(row, ended, stage)
 
-    def _outcome(self, row: _Row, ended: _Ended, stage: int) -> ItemOutcome[Any]:
+    def _outcome(self, row: _Row, ended: _StageEnd, stage: int) -> ItemOutcome[Any]:
         return ItemOutcome(
             item=row.item,
             key=row.key,
@@ -265,7 +265,7 @@ class Run:
     async def _note(self, row: _Row, state: ItemState, stage: int, results: str | None = None, error: str = "") -> None:
         await self._apply(NoteState(self.job, row.key, state, stage, results, error))
 
-    def _kept(self, stage: Stage, ended: _Ended) -> tuple[Any, Exception | None]:
+    def _kept(self, stage: Stage, ended: _StageEnd) -> tuple[Any, Exception | None]:
         """What of a result the journal keeps, as JSON would give it back."""
         try:
             picked = ended.result if stage.keep is None or ended.verified else stage.keep(ended.result)
@@ -275,9 +275,9 @@ class Run:
 
     # -- one stage ----------------------------------------------------------------------------------------------------
 
-    async def _send(self, row: _Row, stage: int, results: list[Any]) -> _Ended:
+    async def _send(self, row: _Row, stage: int, results: list[Any]) -> _StageEnd:
         """Carry a stage out. A lost answer is read back, and the stage repeated where it was not carried out."""
-        ended = _Ended(ItemState.PLANNED)
+        ended = _StageEnd(ItemState.PLANNED)
         for _ in range(_TRIES):
             ended = await self._attempt(row, stage, tuple(results))
             if ended.state is not ItemState.UNKNOWN or self._stages[stage].verify is None:
@@ -292,7 +292,7 @@ class Run:
         """Whether a stage is noted as started before it is called, and not only when it sends something."""
         return stage == 0 and self._start_early
 
-    async def _attempt(self, row: _Row, stage: int, results: tuple[Any, ...]) -> _Ended:
+    async def _attempt(self, row: _Row, stage: int, results: tuple[Any, ...]) -> _StageEnd:
         owner: list[tuple[str | None, str]] = []
 
         def check(identity: str | None, server: str) -> None:
@@ -319,18 +319,18 @@ class Run:
             raise
         except Exception as error:
             return self._failed(trace, error)
-        return _Ended(ItemState.DONE, result)
+        return _StageEnd(ItemState.DONE, result)
 
-    def _failed(self, trace: WriteTrace, error: Exception, *, cancelled: bool = False) -> _Ended:
+    def _failed(self, trace: WriteTrace, error: Exception, *, cancelled: bool = False) -> _StageEnd:
         if isinstance(error, _ENDS_RUN) and not trace.touched and not cancelled:
             # Nothing was sent, and nothing of it is the item's fault.
             self._stop(None if isinstance(error, StoppingError) else error)
-            return _Ended(ItemState.PLANNED)
+            return _StageEnd(ItemState.PLANNED)
         misused = isinstance(error, _NotAwaitableError)
         if misused:
             self._stop(error)
         unknown = misused or trace.leaves_unknown(error) or (cancelled and not trace.calls)
-        return _Ended(ItemState.UNKNOWN if unknown else ItemState.FAILED, None, error)
+        return _StageEnd(ItemState.UNKNOWN if unknown else ItemState.FAILED, None, error)
 
     async def _cut_off(
         self, row: _Row, stage: int, results: tuple[Any, ...], trace: WriteTrace, task: asyncio.Task[Any]
@@ -352,7 +352,7 @@ class Run:
             ended = self._failed(trace, cast("Exception", failure))
             await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
         else:
-            kept, problem = self._kept(self._stages[stage], _Ended(ItemState.DONE, task.result()))
+            kept, problem = self._kept(self._stages[stage], _StageEnd(ItemState.DONE, task.result()))
             last = stage + 1 == len(self._stages)
             if problem is not None and not last:
                 await self._note(row, ItemState.UNKNOWN, stage, None, _text(problem))
@@ -360,7 +360,7 @@ class Run:
             encoded = msgspec.json.encode([*results, kept]).decode()
             await self._note(row, ItemState.DONE if last else ItemState.PLANNED, stage + 1, encoded)
 
-    async def _read_back(self, row: _Row, stage: int, results: list[Any], lost: Exception, since: float) -> _Ended:
+    async def _read_back(self, row: _Row, stage: int, results: list[Any], lost: Exception, since: float) -> _StageEnd:
         """Whether a write was carried out whose answer is missing. PLANNED: it was not.
 
         Args:
@@ -368,7 +368,7 @@ class Run:
         """
         verify = self._stages[stage].verify
         if verify is None:
-            return _Ended(ItemState.UNKNOWN, None, lost)
+            return _StageEnd(ItemState.UNKNOWN, None, lost)
         try:
             # What counts is when a read begins: one that takes long may have seen the world before the write.
             early = since + self._settle - self._clock.now()
@@ -378,13 +378,13 @@ class Run:
                 verdict, result = _verdict(await verify(row.item, tuple(results)))
         except Exception as error:
             lost.add_note(f"reading back failed: {type(error).__name__}: {error}")
-            return _Ended(ItemState.UNKNOWN, None, lost)
+            return _StageEnd(ItemState.UNKNOWN, None, lost)
         except asyncio.CancelledError:
             await self._surely(self._note(row, ItemState.UNKNOWN, stage, None, _text(lost)))
             raise
         if verdict is Verdict.DONE:
-            return _Ended(ItemState.DONE, result, None, verified=True)
-        return _Ended(ItemState.PLANNED if verdict is Verdict.NOT_DONE else ItemState.UNKNOWN, None, lost)
+            return _StageEnd(ItemState.DONE, result, None, verified=True)
+        return _StageEnd(ItemState.PLANNED if verdict is Verdict.NOT_DONE else ItemState.UNKNOWN, None, lost)
 
 
 async def _watched(trace: WriteTrace, start: Callable[[], Awaitable[Any]]) -> Any:

@@ -83,7 +83,7 @@ def _csv(path: Path) -> Iterator[SourceRow]:
     with _open_text(path) as file:
         first = file.readline()
         file.seek(0)
-        lines = _Lines(file)
+        lines = _RewindableLines(file)
         records = csv.reader(lines, delimiter=_delimiter(first), strict=True)
         number = 1
         heads: list[str] = []
@@ -116,7 +116,7 @@ def _reason(error: csv.Error) -> str:
     return "a quote is opened and not closed" if reason == "unexpected end of data" else reason
 
 
-def _records(records: Iterator[list[str]], lines: _Lines) -> Iterator[list[str] | csv.Error]:
+def _records(records: Iterator[list[str]], lines: _RewindableLines) -> Iterator[list[str] | csv.Error]:
     """Records, and an error for what is none. After one, reading goes on with the line after the one it began in."""
     while True:
         lines.taken.clear()
@@ -129,7 +129,7 @@ def _records(records: Iterator[list[str]], lines: _Lines) -> Iterator[list[str] 
             yield error
 
 
-class _Lines:
+class _RewindableLines:
     """Lines of a file, of which the last ones can be read again."""
 
     def __init__(self, file: Iterator[str]) -> None:
@@ -138,7 +138,7 @@ class _Lines:
         self.taken: list[str] = []
         """Of the record that is being read."""
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> _RewindableLines:
         return self
 
     def __next__(self) -> str:

@@ -114,7 +114,7 @@ async def display(
         yield lambda _: None
         return
     if as_json or err.is_dumb_terminal:
-        lines = _Lines(watch, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
+        lines = _LinePrinter(watch, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
         # By the clock as well as by steps: waiting for the budget takes minutes in which there is no step.
         clock = asyncio.create_task(lines.by_the_clock())
         try:
@@ -127,7 +127,7 @@ async def display(
             yield lambda _: None
 
 
-class _Lines:
+class _LinePrinter:
     """A line every few seconds."""
 
     def __init__(self, watch: Watch, line: Callable[[SweepState, float], str], stream: TextIO) -> None:

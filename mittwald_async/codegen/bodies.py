@@ -33,7 +33,7 @@ class Bodies:
         self._schemas = schemas
         self._findings = findings
 
-    def read(self, operation: Json, owner: DeclarationPlace, pointer: str) -> ir.Body | None:
+    def read(self, operation: Json, owner: DeclarationPlace, pointer: str) -> ir.BodySpec | None:
         """The body of an operation; `owner` names what is declared inside. `None`: it takes none."""
         if "requestBody" not in operation:
             return None
@@ -54,19 +54,19 @@ class Bodies:
             made = self._structured(chosen, schema, required, named, f"{place}/schema")
             encoding = objects(media, "encoding", place)
             return replace(made, properties=tuple(self._encoded(one, made, encoding, place) for one in made.properties))
-        return ir.Body(chosen, ir.STR if is_text(chosen) else ir.BYTES, required)
+        return ir.BodySpec(chosen, ir.STR if is_text(chosen) else ir.BYTES, required)
 
     def _structured(
         self, content_type: str, schema: Json, required: bool, owner: DeclarationPlace, pointer: str
-    ) -> ir.Body:
+    ) -> ir.BodySpec:
         made = self._schemas.convert(schema, owner, pointer)
         model = self._schemas.model(made)
         if model is None:
-            return ir.Body(content_type, made, required)
+            return ir.BodySpec(content_type, made, required)
         properties = tuple(self._property(field) for field in model.fields)
-        return ir.Body(content_type, made, required, flat=True, properties=properties)
+        return ir.BodySpec(content_type, made, required, flat=True, properties=properties)
 
-    def _encoded(self, prop: ir.Argument, body: ir.Body, encoding: dict[str, Json], pointer: str) -> ir.Argument:
+    def _encoded(self, prop: ir.Argument, body: ir.BodySpec, encoding: dict[str, Json], pointer: str) -> ir.Argument:
         """A property of a form with what the document says of how it is written."""
         part_encoding = encoding.get(prop.wire, {})
         content_type, style, explode = (
@@ -94,7 +94,7 @@ class Bodies:
             return prop
         return replace(prop, style="form", explode=True)
 
-    def _property(self, field: ir.Field) -> ir.Argument:
+    def _property(self, field: ir.FieldSpec) -> ir.Argument:
         made = self._schemas.with_bytes(field.type)
         return ir.Argument(
             name=field.name,

@@ -32,8 +32,8 @@ class Calls:
     """Reads all operations of a plain document; see `operations` and `redirects` afterwards."""
 
     def __init__(self, root: Json, config: Config, schemas: Schemas, access: Access, findings: Findings) -> None:
-        self.operations: list[ir.Operation] = []
-        self.redirects: list[ir.Redirect] = []
+        self.operations: list[ir.OperationSpec] = []
+        self.redirects: list[ir.RedirectSpec] = []
         self._root = root
         self._config = config
         self._access = access
@@ -69,7 +69,7 @@ class Calls:
         removed = node.get(self._config.removed_marker) is True
         responses = objects(node, "responses", pointer)
         if "operationId" not in node and responses and all(status.startswith("3") for status in responses):
-            self.redirects.append(ir.Redirect(method.upper(), node.get(SERVER_PATH, "") + path, tag, removed))
+            self.redirects.append(ir.RedirectSpec(method.upper(), node.get(SERVER_PATH, "") + path, tag, removed))
             return
         operation_id = self._operation_id(node, path, method, pointer)
         group, name = self._naming.name(operation_id, tag, method, path, responses, pointer)
@@ -79,7 +79,7 @@ class Calls:
         if body is not None and body.flat:
             body = self._named_apart(body, arguments)
         results = self._results.read(responses, owner, pointer)
-        operation = ir.Operation(
+        operation = ir.OperationSpec(
             operation_id=operation_id,
             pointer=pointer,
             method=method.upper(),
@@ -99,7 +99,7 @@ class Calls:
         )
         self.operations.append(operation)
 
-    def _one_way(self, paging: ir.Paging | None, pointer: str) -> ir.Paging | None:
+    def _one_way(self, paging: ir.PagingSpec | None, pointer: str) -> ir.PagingSpec | None:
         """A list that has an offset and a page number is read by the offset; a configuration that names both is asked
         which one it means."""
         if paging is not None and paging.skip and paging.page:
@@ -214,7 +214,7 @@ class Calls:
                 )
         return style, explode
 
-    def _named_apart(self, body: ir.Body, arguments: tuple[ir.Argument, ...]) -> ir.Body:
+    def _named_apart(self, body: ir.BodySpec, arguments: tuple[ir.Argument, ...]) -> ir.BodySpec:
         """Body properties must not be called like a parameter: the property gets `body_` in front."""
         taken = {argument.name for argument in arguments}
         renamed: list[ir.Argument] = []

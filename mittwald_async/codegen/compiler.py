@@ -88,7 +88,7 @@ def _render(surface: ir.Surface, config: Config, package: str) -> dict[str, str]
         "# Do not edit: change the generator or its configuration and run it again."
     )
     domains = sorted(surface.declarations)
-    groups: dict[str, list[ir.Operation]] = {}
+    groups: dict[str, list[ir.OperationSpec]] = {}
     for operation in surface.operations:
         groups.setdefault(operation.group, []).append(operation)
     files = {

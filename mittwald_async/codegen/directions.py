@@ -13,13 +13,13 @@ from .expressions import refs
 Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 
 
-def relax_directions(declarations: Declarations, operations: Sequence[ir.Operation], findings: Findings) -> None:
+def relax_directions(declarations: Declarations, operations: Sequence[ir.OperationSpec], findings: Findings) -> None:
     """Make properties optional that the document demands of the wrong side."""
     sent = _reached(declarations, (made for operation in operations for made in _sent(operation)))
     received = _reached(declarations, (result.type for operation in operations for result in operation.results))
     for ref in sent | received:
         found = declarations[ref.domain][ref.name]
-        if isinstance(found, ir.Model):
+        if isinstance(found, ir.ModelSpec):
             found.fields = tuple(_relaxed(found, prop, ref in sent, ref in received, findings) for prop in found.fields)
 
 
@@ -33,7 +33,7 @@ class Uses:
     """Part of a result: callers who read one rely on what is there."""
 
 
-def uses(declarations: Declarations, operations: Sequence[ir.Operation]) -> Uses:
+def uses(declarations: Declarations, operations: Sequence[ir.OperationSpec]) -> Uses:
     """What the models of a surface are for."""
     given = [made for operation in operations for made in _sent(operation)]
     given += [operation.body.type for operation in operations if operation.body is not None]
@@ -42,7 +42,7 @@ def uses(declarations: Declarations, operations: Sequence[ir.Operation]) -> Uses
     return Uses(frozenset(ref.dotted for ref in sent), frozenset(ref.dotted for ref in received))
 
 
-def _sent(operation: ir.Operation) -> Iterable[ir.Type]:
+def _sent(operation: ir.OperationSpec) -> Iterable[ir.Type]:
     for argument in operation.arguments:
         yield argument.type
     body = operation.body
@@ -53,7 +53,7 @@ def _sent(operation: ir.Operation) -> Iterable[ir.Type]:
         yield body.type
 
 
-def _relaxed(model: ir.Model, prop: ir.Field, sent: bool, received: bool, findings: Findings) -> ir.Field:
+def _relaxed(model: ir.ModelSpec, prop: ir.FieldSpec, sent: bool, received: bool, findings: Findings) -> ir.FieldSpec:
     if not prop.required or not ((prop.read_only and sent) or (prop.write_only and received)):
         return prop
     side = "answers" if prop.read_only else "requests"
@@ -75,7 +75,7 @@ def _reached(declarations: Declarations, start: Iterable[ir.Type]) -> set[ir.Ref
 
 def _parts(declaration: ir.Declaration) -> Iterable[ir.Type]:
     match declaration:
-        case ir.Model():
+        case ir.ModelSpec():
             return [prop.type for prop in declaration.fields]
         case ir.Alias():
             return [declaration.type]

@@ -51,7 +51,7 @@ def error_name(status: int) -> str:
     return _ERRORS.get(status) or ("ServerError" if status >= 500 else "StatusError")
 
 
-def method_docstring(operation: ir.Operation, reference: str, result: str, body_name: str) -> list[str]:
+def method_docstring(operation: ir.OperationSpec, reference: str, result: str, body_name: str) -> list[str]:
     """The lines of a method's docstring, without quotes and indentation."""
     lines = [sentence(operation.name), "", f"`{operation.method} {operation.path}`"]
     if operation.removed_upstream:
@@ -70,7 +70,7 @@ def method_docstring(operation: ir.Operation, reference: str, result: str, body_
     return [in_docstring(line) for line in lines]
 
 
-def _arguments(operation: ir.Operation, body_name: str) -> list[str]:
+def _arguments(operation: ir.OperationSpec, body_name: str) -> list[str]:
     lines = [_argument(argument) for argument in operation.arguments]
     if operation.body is not None and operation.body.flat:
         lines += [_argument(argument, operation.body.required) for argument in operation.body.properties]
@@ -104,7 +104,7 @@ def _kind(argument: ir.Argument) -> str:
     return f"{kind} ({argument.limits.format})" if argument.limits.format else kind
 
 
-def _range(limits: ir.Constraints) -> list[str]:
+def _range(limits: ir.ValueConstraints) -> list[str]:
     facts: list[str] = []
     for low, high, unit in ((limits.minimum, limits.maximum, ""), (limits.min_length, limits.max_length, " long")):
         if low is not None and high is not None:

@@ -101,7 +101,7 @@ class Expressions:
     stand_ins: frozenset[ir.Ref] = frozenset()
     """Unions that fields of structs name by the codec's private stand-in."""
 
-    def of(self, made: ir.Type, limits: ir.Constraints | None = None) -> str:
+    def of(self, made: ir.Type, limits: ir.ValueConstraints | None = None) -> str:
         """The type as an annotation, with its limits as metadata."""
         if isinstance(made, ir.Nullable):
             return f"{self.of(made.inner, limits)} | None"
@@ -111,7 +111,7 @@ class Expressions:
             return f"{name('Annotated')}[{text}, {name('Constraints')}({_facts(limits)})]"
         return text
 
-    def _element(self, made: ir.Type, limits: ir.Constraints) -> str:
+    def _element(self, made: ir.Type, limits: ir.ValueConstraints) -> str:
         """What is inside a list or mapping; limits are written down in models only."""
         return self.of(made, None if self.domain is None else limits)
 
@@ -145,7 +145,7 @@ class Expressions:
                 return self.of(made)
 
 
-def _facts(limits: ir.Constraints) -> str:
+def _facts(limits: ir.ValueConstraints) -> str:
     parts = [
         f"{key}={quoted(value)}" for key in limits.__dataclass_fields__ if (value := getattr(limits, key)) is not None
     ]

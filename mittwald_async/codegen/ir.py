@@ -22,7 +22,7 @@ class Enum:
 
 
 @dataclass(frozen=True)
-class Constraints:
+class ValueConstraints:
     """What the document says of a value beyond its type."""
 
     format: str | None = None
@@ -33,20 +33,20 @@ class Constraints:
     pattern: str | None = None
 
     def __bool__(self) -> bool:
-        return self != Constraints()
+        return self != ValueConstraints()
 
 
 @dataclass(frozen=True)
 class ListOf:
     item: Type
-    limits: Constraints = field(default=Constraints(), compare=False)
+    limits: ValueConstraints = field(default=ValueConstraints(), compare=False)
     """Of each element."""
 
 
 @dataclass(frozen=True)
 class DictOf:
     value: Type
-    limits: Constraints = field(default=Constraints(), compare=False)
+    limits: ValueConstraints = field(default=ValueConstraints(), compare=False)
     """Of each value."""
 
 
@@ -82,14 +82,14 @@ DATETIME, DATE = Primitive("datetime"), Primitive("date")
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldSpec:
     """A property of a model: `name` is the attribute."""
 
     name: str
     wire: str
     type: Type
     required: bool
-    limits: Constraints = Constraints()
+    limits: ValueConstraints = ValueConstraints()
     default: Any = None
     deprecated: bool = False
     read_only: bool = False
@@ -99,13 +99,13 @@ class Field:
 
 
 @dataclass
-class Model:
+class ModelSpec:
     """A struct. `closed`: the document allows no further properties."""
 
     domain: str
     name: str
     pointer: str
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldSpec, ...] = ()
     closed: bool = False
     schema: str | None = None
     """Name of the schema in the document, `None` for inline objects."""
@@ -150,7 +150,7 @@ Test: TypeAlias = tuple[Any, ...]
 """`("const", key, values)`, `("keys", keys)`, `("some", keys)`, `("only", keys)`, `("in", key, test)`, `("kind", name)`,
 `("all", tests)`, `("any",)`: what must hold of a JSON value for a variant to be tried."""
 
-Declaration: TypeAlias = Model | Alias | Union
+Declaration: TypeAlias = ModelSpec | Alias | Union
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Argument:
     type: Type
     required: bool
     nullable: bool = False
-    limits: Constraints = Constraints()
+    limits: ValueConstraints = ValueConstraints()
     default: Any = None
     deprecated: bool = False
     values: tuple[Any, ...] = ()
@@ -175,7 +175,9 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Body:
+class BodySpec:
+    """A request body."""
+
     content_type: str
     type: Type
     required: bool
@@ -184,7 +186,9 @@ class Body:
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultSpec:
+    """One documented success of an operation."""
+
     status: int
     type: Type
     content_type: str | None
@@ -194,8 +198,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Paging:
-    """How a list comes. Names are those on the wire; `None`: the document has none."""
+class PagingSpec:
+    """How a list is paged. Names are those on the wire; `None`: the document has none."""
 
     item: Type
     limit: str | None = None
@@ -221,7 +225,9 @@ class Paging:
 
 
 @dataclass
-class Operation:
+class OperationSpec:
+    """An operation of the document, with the names that its method gets."""
+
     operation_id: str
     pointer: str
     method: str
@@ -230,19 +236,21 @@ class Operation:
     group: str
     name: str
     arguments: tuple[Argument, ...]
-    body: Body | None
-    results: tuple[Result, ...]
+    body: BodySpec | None
+    results: tuple[ResultSpec, ...]
     errors: tuple[int, ...]
     error_types: tuple[tuple[str, tuple[int, ...]], ...]
     """Types of JSON bodies that errors have, with their statuses; 0 stands for all that are not named."""
-    paging: Paging | None
+    paging: PagingSpec | None
     deprecated: bool
     removed_upstream: bool
     secured: bool
 
 
 @dataclass(frozen=True)
-class Redirect:
+class RedirectSpec:
+    """A route without an operation id, which redirects to another one."""
+
     method: str
     path: str
     tag: str
@@ -250,7 +258,7 @@ class Redirect:
 
 
 @dataclass(frozen=True)
-class PagingNames:
+class PagingParameters:
     """What the parameters of pages are called on the wire, in most lists of an API."""
 
     limit: str = "limit"
@@ -290,9 +298,9 @@ class Surface:
     sha256: str
     declarations: dict[str, dict[str, Declaration]] = field(default_factory=dict[str, dict[str, "Declaration"]])
     """By domain, then by name."""
-    operations: list[Operation] = field(default_factory=list["Operation"])
-    redirects: list[Redirect] = field(default_factory=list["Redirect"])
+    operations: list[OperationSpec] = field(default_factory=list["OperationSpec"])
+    redirects: list[RedirectSpec] = field(default_factory=list["RedirectSpec"])
     servers: tuple[Server, ...] = ()
     schemes: tuple[SecurityScheme, ...] = ()
     """Those that operations demand, the most demanded one first."""
-    paging_names: PagingNames = PagingNames()
+    paging_names: PagingParameters = PagingParameters()

@@ -29,7 +29,7 @@ def use_text(declarations: Mapping[str, Mapping[str, ir.Declaration]]) -> None:
     """Put text for bytes in everything that is declared."""
     for found in _all(declarations):
         match found:
-            case ir.Model():
+            case ir.ModelSpec():
                 found.fields = tuple(replace(prop, type=textual(prop.type)) for prop in found.fields)
             case ir.Alias():
                 found.type = textual(found.type)

@@ -11,7 +11,7 @@ from . import ir
 _KINDS = ("limit", "skip", "page")
 
 
-def usual_names(operations: Sequence[ir.Operation]) -> ir.PagingNames:
+def usual_names(operations: Sequence[ir.OperationSpec]) -> ir.PagingParameters:
     """What most lists call them."""
     found: dict[str, str] = {}
     for kind in _KINDS:
@@ -19,4 +19,4 @@ def usual_names(operations: Sequence[ir.Operation]) -> ir.PagingNames:
             name for one in operations if one.paging is not None and (name := getattr(one.paging, kind)) is not None
         )
         found[kind] = counted.most_common(1)[0][0] if counted else kind
-    return ir.PagingNames(**found)
+    return ir.PagingParameters(**found)

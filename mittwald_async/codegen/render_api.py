@@ -36,7 +36,7 @@ def group_class(group: str) -> str:
 
 
 def render_group(
-    group: str, operations: Sequence[ir.Operation], config: Config, stamp: str, paging_names: ir.PagingNames
+    group: str, operations: Sequence[ir.OperationSpec], config: Config, stamp: str, paging_names: ir.PagingParameters
 ) -> str:
     """The text of `api/<group>.py`."""
     return _Group(group, operations, config, paging_names).render(stamp)
@@ -46,7 +46,7 @@ class _Group:
     """One module in the making."""
 
     def __init__(
-        self, group: str, operations: Sequence[ir.Operation], config: Config, paging_names: ir.PagingNames
+        self, group: str, operations: Sequence[ir.OperationSpec], config: Config, paging_names: ir.PagingParameters
     ) -> None:
         self._paging_names = paging_names
         self._group = group
@@ -91,7 +91,7 @@ class _Group:
 
     # ---- facts ----
 
-    def _constant(self, operation: ir.Operation) -> str:
+    def _constant(self, operation: ir.OperationSpec) -> str:
         items: list[Node] = [
             f"{key}={quoted(value)}"
             for key, value in (
@@ -142,14 +142,14 @@ class _Group:
         ]
         return call(self._imports.name("Parameter"), *nodes)
 
-    def _body(self, body: ir.Body) -> Node:
+    def _body(self, body: ir.BodySpec) -> Node:
         items: list[Node] = [f"content_type={quoted(body.content_type)}", f"type={quoted(wire_type(body.type))}"]
         items += [f"{flag}=True" for flag in ("required", "flat") if getattr(body, flag)]
         if body.properties:
             items.append(named("properties", tuple_of([self._parameter(one) for one in body.properties])))
         return call(self._imports.name("Body"), *items)
 
-    def _result(self, result: ir.Result) -> Node:
+    def _result(self, result: ir.ResultSpec) -> Node:
         items: list[Node] = [f"status={result.status}", f"type={quoted(wire_type(result.type))}"]
         if result.content_type is not None:
             items.append(f"content_type={quoted(result.content_type)}")
@@ -157,7 +157,7 @@ class _Group:
             items.append(f"data={quoted(result.envelope[0])}")
         return call(self._imports.name("Result"), *items)
 
-    def _paging(self, paging: ir.Paging) -> Node:
+    def _paging(self, paging: ir.PagingSpec) -> Node:
         flags = [flag for flag in ("limit", "skip", "page") if getattr(paging, flag) is not None]
         items: list[Node] = [f"{flag}=True" for flag in flags]
         items += [
@@ -179,7 +179,7 @@ class _Group:
         items += ["first_page=0"] if paging.first_page == 0 else []
         return call(self._imports.name("Paging"), *items)
 
-    def _outcome(self, operation: ir.Operation) -> str:
+    def _outcome(self, operation: ir.OperationSpec) -> str:
         """What a call results in, as Python text."""
         if operation.paging is not None:
             return f"{self._imports.name('list')}[{self._values.of(operation.paging.item)}]"
@@ -203,7 +203,7 @@ class _Group:
             lines += ["", self._method(operation)]
         return "\n".join(lines)
 
-    def _method(self, operation: ir.Operation) -> str:
+    def _method(self, operation: ir.OperationSpec) -> str:
         taken = {argument.name for argument in operation.arguments}
         body_name = free_name("body", ["request_body"], taken)
         shape, result, result_text = self._shape(operation)
@@ -222,7 +222,7 @@ class _Group:
         lines.append(self._statement(operation, shape, body_name))
         return "\n".join(lines)
 
-    def _shape(self, operation: ir.Operation) -> tuple[str, str, str]:
+    def _shape(self, operation: ir.OperationSpec) -> tuple[str, str, str]:
         """How the method works (value, pages, download), what it gives back, and that in words."""
         if operation.paging is not None:
             item = self._values.of(operation.paging.item)
@@ -247,7 +247,7 @@ class _Group:
             )
         return "value", outcome, result_text
 
-    def _signature(self, operation: ir.Operation, body_name: str) -> list[Node]:
+    def _signature(self, operation: ir.OperationSpec, body_name: str) -> list[Node]:
         positional = [
             "self",
             *(f"{one.name}: {self._inputs.of(one.type)}" for one in operation.arguments if one.where == "path"),
@@ -262,7 +262,7 @@ class _Group:
         optional_body = operation.body is not None and not operation.body.required
         return [*positional, *(self._keyword(one, optional_body) for one in keywords)]
 
-    def _whole_body(self, body: ir.Body, name: str) -> str:
+    def _whole_body(self, body: ir.BodySpec, name: str) -> str:
         annotation = self._inputs.of(body.type)
         if body.required:
             return f"{name}: {annotation}"
@@ -282,7 +282,7 @@ class _Group:
             return f"{argument.name}: {value}{unset} | None = {self._imports.name('UNSET')}"
         return f"{argument.name}: {_optional(annotation)} = None"
 
-    def _statement(self, operation: ir.Operation, shape: str, body_name: str) -> str:
+    def _statement(self, operation: ir.OperationSpec, shape: str, body_name: str) -> str:
         by_wire = {one.wire: one.name for one in operation.arguments if one.where == "path"}
         path = tuple_of([by_wire[wire] for wire in re.findall(r"\{([^{}]+)\}", operation.path)])
         query = _mapping([one for one in operation.arguments if one.where == "query"])
@@ -315,7 +315,7 @@ class _Group:
 _SECRET = re.compile(r"passw|secret|token$|(?<!public)[_-]?key$|credential|otp$|code$", re.I)
 
 
-def _may_be_secret(operation: ir.Operation, body_name: str) -> list[str]:
+def _may_be_secret(operation: ir.OperationSpec, body_name: str) -> list[str]:
     """The arguments that a traceback must not show: those the document marks or names as secret, and what is put together
     of several values, of which one may be."""
     arguments = list(operation.arguments)
@@ -340,7 +340,7 @@ def _is_plain(kind: ir.Type) -> bool:
     return isinstance(kind, ir.Primitive | ir.Enum) and kind != ir.ANY
 
 
-def given(result: ir.Result) -> ir.Type:
+def given(result: ir.ResultSpec) -> ir.Type:
     """What a method gives back: what an envelope holds, else what comes."""
     return result.type if result.envelope is None else result.envelope[1]
 

@@ -133,7 +133,7 @@ def render_operations(surface: ir.Surface, stamp: str, runtime: str) -> str:
     )
 
 
-def _redirect(redirect: ir.Redirect) -> Node:
+def _redirect(redirect: ir.RedirectSpec) -> Node:
     items = [f"method={quoted(redirect.method)}", f"path={quoted(redirect.path)}", f"tag={quoted(redirect.tag)}"]
     return call("Redirect", *items, *(["removed_upstream=True"] if redirect.removed_upstream else []))
 

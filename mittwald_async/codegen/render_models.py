@@ -42,7 +42,7 @@ class _Domain:
         self._structs = f"{runtime}.structs"
         self._domain = domain
         self._all = [declarations[name] for name in sorted(declarations)]
-        hidden = {prop.name for found in self._all if isinstance(found, ir.Model) for prop in found.fields}
+        hidden = {prop.name for found in self._all if isinstance(found, ir.ModelSpec) for prop in found.fields}
         hidden |= set(declarations)
         self._imports = Imports(frozenset(hidden), dict.fromkeys(_STRUCTS, self._structs))
         self._text = Expressions(self._imports, domain)
@@ -51,9 +51,9 @@ class _Domain:
     def render(self, stamp: str) -> str:
         aliases: list[ir.Alias] = []
         unions: list[ir.Alias | ir.Union] = []
-        models: list[ir.Model] = []
+        models: list[ir.ModelSpec] = []
         for found in self._all:
-            if isinstance(found, ir.Model):
+            if isinstance(found, ir.ModelSpec):
                 models.append(found)
             elif is_union(found):
                 unions.append(found)
@@ -92,7 +92,7 @@ class _Domain:
 
     # ---- structs ----
 
-    def _model(self, model: ir.Model) -> str:
+    def _model(self, model: ir.ModelSpec) -> str:
         head = f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"
         if len(head) > WIDTH:
             head = head.replace("(", f"(\n{INDENT}").replace(")", "\n)")
@@ -104,7 +104,7 @@ class _Domain:
         lines += [self._field(prop) for prop in model.fields]
         return "\n".join(lines)
 
-    def _field(self, prop: ir.Field) -> str:
+    def _field(self, prop: ir.FieldSpec) -> str:
         annotation = self._field_text.of(prop.type, prop.limits)
         default: str | None = None
         if not prop.required:

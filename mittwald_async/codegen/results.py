@@ -25,9 +25,9 @@ class Results:
         self._names = config.paging
         self._envelope = config.envelope
 
-    def read(self, responses: dict[str, Json], owner: DeclarationPlace, pointer: str) -> tuple[ir.Result, ...]:
+    def read(self, responses: dict[str, Json], owner: DeclarationPlace, pointer: str) -> tuple[ir.ResultSpec, ...]:
         """The successes of an operation, by status; `owner` names what is declared inside."""
-        found: list[ir.Result] = []
+        found: list[ir.ResultSpec] = []
         successes = sorted(status for status in responses if status.startswith("2"))
         if not successes and "default" in responses and not any(status.startswith("3") for status in responses):
             self._findings.add("default", pointer, "only a default response: it describes the success")
@@ -43,11 +43,11 @@ class Results:
             self._findings.add("success", pointer, "no success is documented: the method gives None")
         return tuple(found)
 
-    def _one(self, status: int, response: Json, owner: DeclarationPlace, pointer: str) -> list[ir.Result]:
+    def _one(self, status: int, response: Json, owner: DeclarationPlace, pointer: str) -> list[ir.ResultSpec]:
         content = objects(response, "content", pointer)
         if not content or status in (204, 205):
-            return [ir.Result(status, ir.NONE, None)]
-        made: list[ir.Result] = []
+            return [ir.ResultSpec(status, ir.NONE, None)]
+        made: list[ir.ResultSpec] = []
         for kind, media in content.items():
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
@@ -57,20 +57,20 @@ class Results:
                     )
                 )
             elif is_text(kind):
-                made.append(ir.Result(status, ir.STR, kind))
+                made.append(ir.ResultSpec(status, ir.STR, kind))
             else:
-                made.append(ir.Result(status, ir.BYTES, kind))
+                made.append(ir.ResultSpec(status, ir.BYTES, kind))
         return made
 
-    def _result(self, status: int, made: ir.Type, content_type: str) -> ir.Result:
+    def _result(self, status: int, made: ir.Type, content_type: str) -> ir.ResultSpec:
         model = self._schemas.model(made)
         inner = None if model is None else next((one for one in model.fields if one.wire == self._envelope.data), None)
         if model is None or inner is None:
-            return ir.Result(status, made, content_type)
+            return ir.ResultSpec(status, made, content_type)
         others = {one.wire for one in model.fields} - {inner.wire}
         wraps = not self._envelope.beside or others <= set(self._envelope.beside)
         held = inner.type if inner.required or isinstance(inner.type, ir.Nullable) else ir.Nullable(inner.type)
-        return ir.Result(status, made, content_type, (inner.wire, held) if wraps else None)
+        return ir.ResultSpec(status, made, content_type, (inner.wire, held) if wraps else None)
 
     def _json(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         if schema.get("type") == "array":
@@ -98,8 +98,8 @@ class Results:
     # ---- paging ----
 
     def paging(
-        self, results: tuple[ir.Result, ...], responses: dict[str, Json], arguments: tuple[ir.Argument, ...]
-    ) -> ir.Paging | None:
+        self, results: tuple[ir.ResultSpec, ...], responses: dict[str, Json], arguments: tuple[ir.Argument, ...]
+    ) -> ir.PagingSpec | None:
         """How an operation's list comes; `None` where its success is no list, or one among other things."""
         if len({result.type for result in results}) != 1:
             return None
@@ -117,7 +117,7 @@ class Results:
         paging = self._paging(found[0], query, names, totals, found[1], made)
         return paging if self._walkable(paging) else None
 
-    def _walkable(self, paging: ir.Paging) -> bool:
+    def _walkable(self, paging: ir.PagingSpec) -> bool:
         """Whether the runtime can ask for the next page of an object around a list. A method that promised all items
         would otherwise leave out the rest."""
         if paging.limit and (paging.skip or paging.page):
@@ -138,14 +138,14 @@ class Results:
         totals: bool,
         items: str | None = None,
         whole: ir.Type = ir.ANY,
-    ) -> ir.Paging:
+    ) -> ir.PagingSpec:
         around = "" if items is None else items.rpartition(".")[0]
         following = self._beside(whole, around, self._names.next_cursor, plain=True)
         names = _with_text_as_cursor(names, query, following)
         limit, page = query.get(names["limit"] or ""), query.get(names["page"] or "")
         default = limit.default if limit is not None else None
         most = limit.limits.maximum if limit is not None else None
-        return ir.Paging(
+        return ir.PagingSpec(
             item=item,
             limit=names["limit"],
             skip=names["skip"],

@@ -156,7 +156,7 @@ class Schemas:
         self._working.pop()
         return made
 
-    def _element(self, schema: Json, owner: DeclarationPlace, pointer: str) -> tuple[ir.Type, ir.Constraints]:
+    def _element(self, schema: Json, owner: DeclarationPlace, pointer: str) -> tuple[ir.Type, ir.ValueConstraints]:
         return self._part(schema, owner, pointer), self.limits(schema, pointer)
 
     def _combined(self, source: int, merged: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
@@ -232,7 +232,7 @@ class Schemas:
             if self._keep_free:
                 return self._mixed([*properties.values(), {}], pointer)
             self.findings.add("free", pointer, "properties that are not declared are ignored, as everywhere")
-        model = ir.Model(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
+        model = ir.ModelSpec(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
         model.closed = extra is False
         model.deprecated = schema.get("deprecated") is True
         reference = self._declare(model)
@@ -252,17 +252,17 @@ class Schemas:
 
     def _fields(
         self, schema: Json, properties: dict[str, Json], owner: DeclarationPlace, pointer: str
-    ) -> tuple[ir.Field, ...]:
+    ) -> tuple[ir.FieldSpec, ...]:
         required = set(texts(schema, "required", pointer))
         for name in sorted(required - set(properties)):
             self.findings.add("required", pointer, f"{name!r} is required but declared nowhere: left out")
         attributes = attribute_names(properties)
-        fields: list[ir.Field] = []
+        fields: list[ir.FieldSpec] = []
         for wire, part in properties.items():
             place = f"{pointer}/properties/{escaped(wire)}"
             made = self._part(part, owner.part(wire), place)
             fields.append(
-                ir.Field(
+                ir.FieldSpec(
                     name=attributes[wire],
                     wire=wire,
                     type=made,
@@ -276,11 +276,11 @@ class Schemas:
             )
         return tuple(fields)
 
-    def limits(self, schema: Json, pointer: str) -> ir.Constraints:
+    def limits(self, schema: Json, pointer: str) -> ir.ValueConstraints:
         """Format, range and lengths; those of a referenced schema too."""
         schema = self._merger.whole(schema, pointer)
         form = text(schema, "format", pointer)
-        return ir.Constraints(
+        return ir.ValueConstraints(
             format=None if form in _IMPLIED_FORMATS else form,
             minimum=number(schema, "minimum", pointer),
             maximum=number(schema, "maximum", pointer),
@@ -308,11 +308,11 @@ class Schemas:
             case _:
                 return ir.BYTES if self._unnamed(made) == ir.BYTES else made
 
-    def model(self, made: ir.Type) -> ir.Model | None:
+    def model(self, made: ir.Type) -> ir.ModelSpec | None:
         """The struct that a type is, if it is one."""
         if isinstance(made, ir.Ref):
             found = self.declarations.get(made.domain, {}).get(made.name)
-            return found if isinstance(found, ir.Model) else None
+            return found if isinstance(found, ir.ModelSpec) else None
         return None
 
     def values(self, made: ir.Type) -> tuple[Any, ...]:

@@ -94,20 +94,20 @@ class Planner:
                 if all(prop.wire != discriminator.wire for prop in model.fields):
                     self._declare_in(model, discriminator.wire, values)
 
-    def _declare_in(self, model: ir.Model, wire: str, values: tuple[str, ...]) -> None:
+    def _declare_in(self, model: ir.ModelSpec, wire: str, values: tuple[str, ...]) -> None:
         taken = {prop.name for prop in model.fields}
         name = free_name(snake(wire), [f"{snake(wire)}_"], taken)
-        model.fields = (*model.fields, ir.Field(name=name, wire=wire, type=ir.Enum(values, "str"), required=False))
+        model.fields = (*model.fields, ir.FieldSpec(name=name, wire=wire, type=ir.Enum(values, "str"), required=False))
         note = f"declares no {wire!r}, which names it in a union: it is kept all the same"
         self._findings.add("discriminator", model.pointer, note)
 
-    def _models(self, made: ir.Type, seen: set[ir.Ref]) -> Iterator[ir.Model]:
+    def _models(self, made: ir.Type, seen: set[ir.Ref]) -> Iterator[ir.ModelSpec]:
         """The structs that values of a type are, those of unions inside among them."""
         if not isinstance(made, ir.Ref) or made in seen:
             return
         seen.add(made)
         found = self._declarations[made.domain][made.name]
-        if isinstance(found, ir.Model):
+        if isinstance(found, ir.ModelSpec):
             yield found
         else:
             for part in found.variants if isinstance(found, ir.Union) else (found.type,):
@@ -137,7 +137,7 @@ class Planner:
             return self._together([self.profile(variant, depth + 1) for variant in target.variants])
         return self._of_model(target, depth)
 
-    def _of_model(self, model: ir.Model, depth: int) -> VariantShape:
+    def _of_model(self, model: ir.ModelSpec, depth: int) -> VariantShape:
         values = {prop.wire: found for prop in model.fields if (found := self._values(prop.type))}
         parts: dict[str, VariantShape] = {}
         if depth < 2:

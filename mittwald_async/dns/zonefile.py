@@ -110,7 +110,7 @@ def _read(text: str, origin: str | None) -> tuple[dict[tuple[str, str], tuple[li
         raise InvalidArgumentError("text", f"must be text, not {type(text).__name__}")
     skipped: list[str] = []
 
-    class Reader(dns.zonefile.Reader):
+    class SkippingReader(dns.zonefile.Reader):
         def _eat_line(self) -> None:
             """dnspython leaves out what is not below the origin without a word."""
             skipped.append(f"{str(self.last_name).rstrip('.')} is not below the origin")
@@ -119,7 +119,7 @@ def _read(text: str, origin: str | None) -> tuple[dict[tuple[str, str], tuple[li
     try:
         zone: Any = dns.zone.Zone(name, relativize=False)
         with zone.writer(True) as changes:
-            Reader(dns.tokenizer.Tokenizer(text, "<string>"), dns.rdataclass.IN, changes).read()
+            SkippingReader(dns.tokenizer.Tokenizer(text, "<string>"), dns.rdataclass.IN, changes).read()
     except (dns.exception.DNSException, ValueError) as problem:
         raise InvalidArgumentError("text", f"is not a zone file: {problem or type(problem).__name__}") from None
     wanted: dict[tuple[str, str], tuple[list[str], int | None]] = {}

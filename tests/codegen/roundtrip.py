@@ -63,7 +63,7 @@ class RandomJson:
         at = Location("").step("components", "schemas", name)
         return self._make([_Placed(root["components"]["schemas"][name], at)], 0)
 
-    def result(self, operation: ir.Operation, result: ir.Result, root: Json) -> Any:
+    def result(self, operation: ir.OperationSpec, result: ir.ResultSpec, root: Json) -> Any:
         """A value of a response."""
         path = _documented_path(operation)
         at = Location("").step("paths", path)
@@ -370,7 +370,7 @@ def _named(document: Document, made: Compiled, source: RandomJson) -> Iterator[_
                 yield one.schema, f"{one.domain}.{one.name}", partial(source.value, one.schema, document.root)
 
 
-def _documented_path(operation: ir.Operation) -> str:
+def _documented_path(operation: ir.OperationSpec) -> str:
     """The path as the document spells it: without the path of a server that the operation overrides."""
     return unescaped(operation.pointer.split("/")[2])
 

@@ -348,7 +348,7 @@ def test_paging_is_recognised_by_common_names() -> None:
     assert (first.paging.total, first.paging.has_more) == ("pagination.total", "pagination.hasMore")
     assert (first.paging.default_limit, first.paging.max_limit) == (20, 50)
     assert second.paging is None  # nothing in the response says where the next page is
-    assert made.surface.paging_names == ir.PagingNames(limit="per_page", skip="skip", page="page")
+    assert made.surface.paging_names == ir.PagingParameters(limit="per_page", skip="skip", page="page")
 
 
 def test_an_empty_document_yields_a_package(make: Made, tmp_path: Path) -> None:
