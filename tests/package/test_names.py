@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -119,7 +121,12 @@ def test_a_missing_domain_of_models_is_an_attribute_error() -> None:
         _ = models.nothing
 
 
-def test_the_version_matches_the_package() -> None:
+def test_the_version_is_in_one_place_and_in_the_changelog() -> None:
     from mittwald_async._version import __version__
+    from mittwald_async.profile import PROFILE
 
     assert mittwald_async.__version__ == __version__
+    assert PROFILE.product == f"mittwald-async/{__version__}"
+    changelog = Path(__file__).parents[2] / "CHANGELOG.md"
+    released = re.findall(r"^## \[(\d\S*)\] - \d{4}-\d\d-\d\d$", changelog.read_text(encoding="utf-8"), re.MULTILINE)
+    assert released[0] == __version__
