@@ -15,7 +15,7 @@ from .blocks import ROOT
 TABLE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Where to change what\n")[2]
 
 NEW_FILES = {
-    "log in another way, at mittwald": """
+    "add another kind of mittwald login": """
         from ..runtime.credentials.secret import Secret
         from ..runtime.credentials.token_exchange import Exchange, Grant
         from .session_login import SessionLogin
@@ -25,7 +25,7 @@ NEW_FILES = {
             async def _begin(self, exchange: Exchange) -> Grant:
                 return Grant(Secret("token-of-the-vault"))
         """,
-    "write inventories in another form": """
+    "write inventories in another format": """
         from .base import Sink, register
 
 
@@ -46,7 +46,7 @@ NEW_FILES = {
         def list_planets(call):
             return ValueReply([call.headers.get("x-team")])
         """,
-    "check something else in inventories": """
+    "add a check of inventories": """
         from ..check import Check
 
         CHECK = Check(
@@ -70,22 +70,22 @@ NEW_FILES = {
             return 0
         """,
 }
-"""By what is wanted, the content of the new file."""
+"""The contents of new files, by the wish in the table."""
 
 INSERTED = {
-    "repeat after another status, such as 530": '    530: "idempotent",',
+    "retry after another status, such as 530": '    530: "idempotent",',
     "send another header with every call": '            {"X-Team": "walks"} |',
-    "… and name it": "from .vault_login import VaultLogin",
+    "… and export it": "from .vault_login import VaultLogin",
     "… and load it": "from .ids import IdsSink",
     "… and register it": "    hello,",
 }
-"""By what is wanted, the line that is added. Imports go before the place that is named, everything else after it."""
+"""The added lines, by the wish in the table. Imports go before the stated place, everything else after it."""
 
 NAMES = {
-    "log in another way, at mittwald": "vault_login.py",
-    "write inventories in another form": "ids.py",
+    "add another kind of mittwald login": "vault_login.py",
+    "write inventories in another format": "ids.py",
     "emulate another resource": "planets.py",
-    "check something else in inventories": "project_without_description.py",
+    "add a check of inventories": "project_without_description.py",
     "add a command": "hello.py",
 }
 
@@ -121,7 +121,7 @@ assert run(["hello"]) == 0
 
 
 def places() -> list[tuple[str, Path, str]]:
-    """What is wanted, the file that is named, and the text that its place starts with."""
+    """The wish, the file and the first text of the place, for each row."""
     rows = re.findall(r"^\| ([^|]+) \| [^|]*`mittwald_async/([\w./]+)`[^|]* \| (?:`(.+)`|–) \|$", TABLE, re.MULTILINE)
     return [(wish, Path(path), start) for wish, path, start in rows]
 
