@@ -77,7 +77,7 @@ def test_a_cluster_takes_three_commands_and_the_stated_numbers_are_the_defaults(
     assert len(on_a_cluster) == 3
     assert "\n".join(on_a_cluster) in README.read_text(encoding="utf-8")
     assert f"one pool of {CONNECTIONS} connections" in text
-    assert f"{AT_ONCE} accounts are under way at once" in text
+    assert f"{AT_ONCE} accounts run at once" in text
     assert "At most eight of them have a file open" in text
     assert _WRITERS == 8
     assert f"waits {_WORKER_SECONDS:.0f} s for the scheduler's first worker" in text
