@@ -21,15 +21,15 @@ def reason_of(error: sqlite3.Error, path: Path) -> str:
     """What is wrong, in words that say what to do."""
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
         case sqlite3.SQLITE_FULL:
-            return "the disk is full; what was written so far is kept, free space and go on with --resume-or-new"
+            return "the disk is full; what was written so far is kept, free space and resume with --resume-or-new"
         case sqlite3.SQLITE_CANTOPEN:
             return f"cannot be opened ({error if path.parent.exists() else f'no such folder: {path.parent}'})"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return f"cannot be written ({error})"
         case sqlite3.SQLITE_IOERR:
-            return f"cannot be read or written ({error}); what was written so far is kept, go on with --resume-or-new"
+            return f"cannot be read or written ({error}); what was written so far is kept, resume with --resume-or-new"
         case sqlite3.SQLITE_INTERRUPT:
-            return "interrupted; go on with --resume"
+            return "interrupted; resume with --resume"
         case sqlite3.SQLITE_NOTADB:
             return "exists and is not an SQLite database; choose another name"
         case sqlite3.SQLITE_CORRUPT:

@@ -52,7 +52,7 @@ def test_exit_codes_match_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.Mo
         in_words = command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path)
         assert in_words.returncode == 3
         assert "account account-2: 401" in in_words.stderr
-        assert "go on with: " in in_words.stderr
+        assert "resume with: " in in_words.stderr
         assert "published before" in in_words.stdout
         assert SECRET not in failed.stdout + failed.stderr + in_words.stdout + in_words.stderr
         monkeypatch.setenv("FLEET_TOKEN_1", token_of("account-2"))
@@ -103,7 +103,7 @@ def test_an_interrupted_fleet_prints_how_to_resume(tmp_path: Path, monkeypatch: 
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
         assert process.returncode == 130, said
-        assert "interrupted; go on with: " in said
+        assert "interrupted; resume with: " in said
         assert "--resume" in said
         done = command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -233,7 +233,7 @@ async def test_the_advice_after_a_full_disk_works_before_the_first_sweep(tmp_pat
     path = tmp_path / "inventory.sqlite"
     with Store(path) as store:
         store.database.execute("PRAGMA max_page_count = 16")
-        with pytest.raises(StoreError, match=r"the disk is full.* go on with --resume-or-new"):
+        with pytest.raises(StoreError, match=r"the disk is full.* resume with --resume-or-new"):
             store.begin(chosen(WANTED), WANTED, Target(), Known(), "https://api.example", "me")
     async with account(seed=1, customers=2, projects=3) as (_, mw):
         # As `--resume-or-new` does.

@@ -152,7 +152,7 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
         _replace(partial, sink.path)
     except OSError as error:
         raise StoreError(
-            f"{sink.path}: {error.strerror or error}; the rows are in {sink.store_path.name}, go on with --resume"
+            f"{sink.path}: {error.strerror or error}; the rows are in {sink.store_path.name}, resume with --resume"
         ) from error
     finally:
         with suppress(OSError):
