@@ -97,7 +97,7 @@ def _root(
         bool, typer.Option("--debug", help="Show where an error comes from; with any command.", metavar="")
     ] = False,
 ) -> None:
-    """`--debug` is taken out of the arguments before they get here, wherever it stands."""
+    """`--debug` is removed from the arguments before this, wherever it is."""
 
 
 _WAYS_OUT: tuple[tuple[type[MittwaldError], str], ...] = (
@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code. Errors are one line; `--debug` shows the traceback."""
     rest = [argument for argument in arguments if argument != "--debug"]
     if len(rest) == 2 and rest[0] == "--show-completion":
-        # By itself the option takes the shell it is called from; the script of a named one is had like this.
+        # The option alone detects the calling shell; this sets the script of a named one.
         os.environ["_MITTWALD_ASYNC_COMPLETE"] = f"source_{rest[1]}"
     try:
         result = app(args=rest or ["--help"], prog_name="mittwald-async", standalone_mode=False)
@@ -133,7 +133,7 @@ def run(arguments: Sequence[str]) -> int:
         if len(rest) < len(arguments):
             traceback.print_exc()
         return _explain(error)
-    if result == INTERRUPTED:  # What typer makes of Ctrl-C where no event loop runs.
+    if result == INTERRUPTED:  # typer's replacement for Ctrl-C outside an event loop
         message("interrupted")
     if not rest:
         return USAGE

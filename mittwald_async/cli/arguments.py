@@ -151,7 +151,7 @@ class _ArgumentReader:
         )
 
     def _text(self, name: str, text: str, *, secret: bool) -> str:
-        """What the text of an argument stands for."""
+        """The value of an argument's text."""
         if text.startswith("@@"):
             text = text[1:]
         elif text == "@-" or (secret and text == "-"):

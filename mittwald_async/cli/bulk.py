@@ -74,7 +74,7 @@ def bulk(
     ] = None,
     journal: Annotated[
         Path | None,
-        typer.Option("--journal", "-j", help="File that knows what is done. The same one goes on.", metavar="FILE"),
+        typer.Option("--journal", "-j", help="File that records what is done; the same one resumes.", metavar="FILE"),
     ] = None,
     format: Annotated[str | None, typer.Option("--format", help="csv, jsonl or xlsx.", metavar="FORM")] = None,
     inventory: Annotated[
@@ -85,45 +85,45 @@ def bulk(
     ] = None,
     key: Annotated[
         list[str] | None,
-        typer.Option("--key", help="Column that makes a row the same in the next run (repeatable).", metavar="COLUMN"),
+        typer.Option("--key", help="Column that identifies a row in later runs (repeatable).", metavar="COLUMN"),
     ] = None,
     marker: Annotated[
         str | None,
-        typer.Option("--marker", help="Column by which what is created can be found again.", metavar="COLUMN"),
+        typer.Option("--marker", help="Column by which a created object can be found.", metavar="COLUMN"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check all rows and show what would be sent.", metavar="")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Do so many rows; the next run goes on.", metavar="N")
+        int | None, typer.Option("--limit", min=1, help="Process at most N rows; the next run continues.", metavar="N")
     ] = None,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, max=1000, help="Calls under way at once.", metavar="N")
+        int, typer.Option("--concurrency", min=1, max=1000, help="Calls in flight at once.", metavar="N")
     ] = 64,
     stop_after_failures: Annotated[
         int | None,
-        typer.Option("--stop-after-failures", min=1, help="Begin nothing more after so many.", metavar="N"),
+        typer.Option("--stop-after-failures", min=1, help="Start no further row after N failures.", metavar="N"),
     ] = None,
     no_retry_failed: Annotated[
-        bool, typer.Option("--no-retry-failed", help="Leave what failed before as it is.", metavar="")
+        bool, typer.Option("--no-retry-failed", help="Skip rows that failed before.", metavar="")
     ] = False,
     redo_changed: Annotated[
-        bool, typer.Option("--redo-changed", help="Do done rows again that have changed since.", metavar="")
+        bool, typer.Option("--redo-changed", help="Repeat finished rows that have changed since.", metavar="")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", metavar="")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", metavar="")] = False,
     failed: Annotated[
-        Path | None, typer.Option("--failed", help="Write rows that failed here (.csv), to mend.", metavar="FILE")
+        Path | None, typer.Option("--failed", help="Write failed rows here (.csv), to correct.", metavar="FILE")
     ] = None,
     secrets: Annotated[
         Path | None,
-        typer.Option("--secrets", help="Where new passwords (@random) go; only you can read it.", metavar="FILE"),
+        typer.Option("--secrets", help="File for generated passwords (@random), readable by you only.", metavar="FILE"),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only what went wrong: nothing when all is well.", metavar="")
+        bool, typer.Option("--quiet", "-q", help="Print only failures: nothing on success.", metavar="")
     ] = False,
     account: Annotated[
         str | None,
-        typer.Option("--account", help="Whose journal it is, where the token changes.", metavar="NAME"),
+        typer.Option("--account", help="Owner of the journal, if the token may change.", metavar="NAME"),
     ] = None,
     reserve: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.", metavar="SHARE")
@@ -132,9 +132,9 @@ def bulk(
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> int:
-    """Call one operation for every row of a table. Whatever ends it, the same command goes on.
+    """Call one operation for every row of a table. After an interruption, the same command resumes.
 
-    Columns are arguments, with dots for what is inside: projectId, mailbox.password. Lists are separated by `;`.
+    Columns are arguments, with dots for nested properties: projectId, mailbox.password. Lists are separated by `;`.
     A cell may say @random (a new password), @null or @empty; an empty one is not sent. Columns with # are ignored.
 
     [bold]Examples[/bold]
@@ -195,7 +195,7 @@ def bulk(
         try:
             return run(_run, job, mw, checked, due, settings)
         except StoppedError as stop:
-            raise StoppedError(stop.code, "the same command goes on") from None
+            raise StoppedError(stop.code, "run the same command to resume") from None
         except sqlite3.Error as error:
             raise ConfigurationError(f"{journal}: {error}") from None
 
@@ -304,7 +304,7 @@ def _preview(job: RowJob, checked: Checked, as_json: bool) -> None:
 
 def _ask(rows: Path | None) -> None:
     if sys.stdin is None or not sys.stdin.isatty() or not err.is_terminal:
-        raise ConfigurationError("nothing was sent: say --yes where there is no terminal to ask on")
+        raise ConfigurationError("nothing was sent: pass --yes, as there is no terminal to ask on")
     typer.confirm("Go on?", abort=True, err=True)
 
 
@@ -390,7 +390,7 @@ def _summary(tally: Tally, settings: Settings, states: dict[str, int]) -> None:
     inside = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()) if number)
     emit(f"{', '.join(parts)}, {duration(tally.seconds)} → {settings.journal} (journal: {inside})\n")
     if tally.failed and settings.failed is not None:
-        message(f"failed rows are in {settings.failed}: mend them, and run it with the same journal")
+        message(f"failed rows are in {settings.failed}: correct them, and run that file with the same journal")
     if tally.unknown:
         message(
             f"look at what is unknown, and decide: mittwald-async journal {settings.journal} --resolve KEY=done|not-done"

@@ -65,7 +65,7 @@ def call(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Parameters, and properties of the body: user.name=x for what is inside, again or name[0]=x for a list, "
+            help="Parameters, and properties of the body: user.name=x for a nested one, repeated or name[0]=x for a list, "
             "@FILE for the text of a file or an upload. Secrets: name=? asks, name=- reads standard input.",
             metavar="NAME=VALUE",
             autocompletion=argument_names,
@@ -78,13 +78,13 @@ def call(
         ),
     ] = None,
     all_pages: Annotated[
-        bool, typer.Option("--all", help="Of a list, every page instead of the first.", metavar="")
+        bool, typer.Option("--all", help="Fetch every page of a list instead of the first.", metavar="")
     ] = False,
     fields: Annotated[
         str | None,
         typer.Option(
             "--fields",
-            help="Only these, of the answer or of each item of a list: id,meta.total,tags[0].",
+            help="Only these properties of the response, or of each item of a list: id,meta.total,tags[0].",
             metavar="PLACES",
         ),
     ] = None,
@@ -93,11 +93,11 @@ def call(
         typer.Option("--output", help="json, table, csv or yaml.", metavar="FORM", autocompletion=lambda: list(FORMS)),
     ] = "json",
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until what was begun is done; prints how it is then.", metavar="")
+        bool, typer.Option("--wait", help="Wait until the change is complete, and print the result.", metavar="")
     ] = False,
     out_path: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Write the answer here instead; - is standard output.", metavar="FILE"),
+        typer.Option("--out", "-o", help="Write the response to this file; - is standard output.", metavar="FILE"),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The same as --output json, which is the default.", metavar="")
@@ -105,7 +105,7 @@ def call(
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> int:
-    """Call one operation and print its answer: JSON, text, or the bytes of a file.
+    """Call one operation and print its response: JSON, text, or the bytes of a file.
 
     [bold]Examples[/bold]
 
@@ -190,7 +190,7 @@ async def _call(
     try:
         _show(result, rendered)
     except InvalidArgumentError:
-        if operation.method not in ("GET", "HEAD"):  # it is done, and what was answered is not to be had again
+        if operation.method not in ("GET", "HEAD"):  # the change is made, and its response cannot be fetched again
             _show(result, Rendering(None, FORMS["json"], "json", None))
         raise
     return OK

@@ -34,17 +34,19 @@ def check(
         list[str] | None,
         typer.Option("--only", help="Only this check or family (repeatable).", metavar="NAME", autocompletion=_names),
     ] = None,
-    new: Annotated[bool, typer.Option("--new", help="Only what the sweep before did not have.", metavar="")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Only findings that the previous sweep did not have.", metavar="")
+    ] = False,
     form: Annotated[
         str, typer.Option("--format", help="text, json, junit, sarif or markdown.", metavar="FORMAT")
     ] = "text",
     mute: Annotated[
         Path | None,
-        typer.Option("--mute", help="TOML file of findings not to report, each with a reason.", metavar="FILE"),
+        typer.Option("--mute", help="TOML file of accepted findings, each with a reason.", metavar="FILE"),
     ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List all checks.", metavar="")] = False,
 ) -> int:
-    """Show what is wrong in an inventory: certificates, backups, DNS, old software, access. Nothing is sent.
+    """Report problems in an inventory: certificates, backups, DNS, old software, access. Nothing is sent.
 
     Exits with 5 if there are findings.
 

@@ -71,7 +71,7 @@ AccountName = Annotated[
     str | None,
     typer.Option(
         "--account",
-        help="What the account is called; one of the accounts file, or a name for the token's.",
+        help="Name of an account in the accounts file, or a name for the token's account.",
         metavar="NAME",
     ),
 ]
@@ -91,7 +91,7 @@ _STDOUT = frozenset(("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
 
 
 def is_stdout(path: Path | None) -> bool:
-    """Whether a path given on the command line stands for standard output."""
+    """Whether a path on the command line means standard output."""
     return path is not None and str(path) in _STDOUT
 
 
@@ -99,7 +99,7 @@ def keep_apart(written: Mapping[str, Path | None], read: Mapping[str, Path | Non
     """Make sure that no file is written over another one of the same command, be it by another name.
 
     Args:
-        written: files that the command begins anew or adds to, by the argument that names them.
+        written: files that the command overwrites or appends to, by the argument that names them.
         read: files that it needs.
 
     Raises:
@@ -155,7 +155,7 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
 
 
 def account_named(name: str | None, file: Path | None) -> Account | None:
-    """The account of the accounts file that is meant; `None` where none is named, or there is no such file.
+    """The selected account of the accounts file; `None` if none is named, or the file does not exist.
 
     Raises:
         ConfigurationError: the file has no such account, or cannot be read.
@@ -202,7 +202,7 @@ def _token_in(path: Path) -> str:
         raise ConfigurationError(f"--token-file {path}: the file is empty")
     if len(token.splitlines()) > 1:
         raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
-    # Only said on a terminal: in a container, secrets are mounted like this and there are no other users.
+    # Only on a terminal: in a container, secrets are mounted like this and there are no other users.
     if os.name == "posix" and mode & 0o077 and err.is_terminal:
         message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
     return token
@@ -212,7 +212,7 @@ def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     """Run a coroutine function to its end on an event loop of its own.
 
     Raises:
-        StoppedError: it was not to go on. The coroutine has been cancelled and has cleaned up.
+        StoppedError: it was interrupted. The coroutine has been cancelled and has cleaned up.
     """
     try:
         return anyio.run(partial(_until_signalled, main, *args))

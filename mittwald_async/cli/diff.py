@@ -32,7 +32,7 @@ def diff(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Older sweep: its number, a date, or 3d. By default the one before.", metavar="WHEN|SWEEP"
+            "--from", help="Older sweep: its number, a date, or 3d. By default the previous one.", metavar="WHEN|SWEEP"
         ),
     ] = None,
     to: Annotated[
@@ -42,10 +42,10 @@ def diff(
         list[str] | None, typer.Option("--resource", "-r", help="Only this resource (repeatable).", metavar="NAME")
     ] = None,
     all_fields: Annotated[
-        bool, typer.Option("--all-fields", help="Also what changes by itself, such as storage usage.", metavar="")
+        bool, typer.Option("--all-fields", help="Include volatile properties, such as storage usage.", metavar="")
     ] = False,
     as_json: Json = False,
-    as_html: Annotated[bool, typer.Option("--html", help="A page to look at instead of text.", metavar="")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Write an HTML page instead of text.", metavar="")] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"Exit with {CHANGED} if anything changed.", metavar="")
     ] = False,

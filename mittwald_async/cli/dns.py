@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(help="The host name, such as _acme-challenge.example.org.", show_default=False)]
 Kind = Annotated[str, typer.Argument(help="A, AAAA, CNAME, MX, SRV, CAA or TXT.", metavar="TYPE", show_default=False)]
 Ttl = Annotated[int | None, typer.Option(help="Seconds, 60 to 86400, for all entries of this name and type.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until the zone's name servers answer with it.", metavar="")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until all name servers of the zone have it.", metavar="")]
 
 dns: typer.Typer = typer.Typer(
-    help="DNS entries: list, add, remove, set, import. Others that write at the same time lose nothing.",
+    help="DNS entries: list, add, remove, set, import. Concurrent writers lose nothing.",
     rich_markup_mode="rich",
     no_args_is_help=True,
 )
@@ -59,14 +59,14 @@ def list_entries(
 def add(
     name: Name,
     type: Kind,
-    value: Annotated[str, typer.Argument(help="The value, as a zone file has it.", show_default=False)],
+    value: Annotated[str, typer.Argument(help="The value, in zone file syntax.", show_default=False)],
     ttl: Ttl = None,
     wait: Wait = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> int:
-    """Add an entry beside those that are there. Put -- before a value that begins with a dash.
+    """Add an entry to the existing ones. Put -- before a value that starts with a dash.
 
     [bold]Examples[/bold]
 

@@ -20,11 +20,11 @@ def emulate(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0: any free port.")] = 8080,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Same seed and same day, same account.", show_default="0")
+        int | None, typer.Option("--seed", help="The same seed and date produce the same account.", show_default="0")
     ] = None,
     on: Annotated[
         str | None,
-        typer.Option("--on", help="The day by which the account is dated.", metavar="DATE", show_default="today"),
+        typer.Option("--on", help="The date of the account.", metavar="DATE", show_default="today"),
     ] = None,
     customers: Annotated[
         int | None, typer.Option("--customers", help="Customers of the account.", show_default="3")
@@ -36,7 +36,7 @@ def emulate(
     accounts: Annotated[
         str | None,
         typer.Option(
-            "--accounts", help="Several users: how many, or a JSON list of them, or @FILE with one.", metavar="N"
+            "--accounts", help="Several users: their number, a JSON list of them, or @FILE with one.", metavar="N"
         ),
     ] = None,
     rate_limit: Annotated[
@@ -46,11 +46,11 @@ def emulate(
         float | None,
         typer.Option(
             "--lag",
-            help="Seconds until writes are visible; 0: at once.",
+            help="Seconds until writes are visible; 0: immediately.",
             show_default="0.25, 0 with a virtual clock",
         ),
     ] = None,
-    drift: Annotated[float, typer.Option("--drift", help="Share of answers with unknown fields, 0 to 1.")] = 0.01,
+    drift: Annotated[float, typer.Option("--drift", help="Share of responses with unknown properties, 0 to 1.")] = 0.01,
     clock: Annotated[
         Literal["real", "virtual"],
         typer.Option("--clock", help="A virtual clock stands still until it is advanced through the control API."),
@@ -59,18 +59,16 @@ def emulate(
         Literal["seconds", "reads"], typer.Option("--transitions", help="How the length of a phase is measured.")
     ] = "seconds",
     transition_length: Annotated[
-        float, typer.Option("--transition-length", help="Length of one phase; 0: at once.")
+        float, typer.Option("--transition-length", help="Length of one phase; 0: immediate.")
     ] = 2.0,
-    failing: Annotated[float, typer.Option("--failing", help="Share of things that fail, 0 to 1.")] = 0.02,
+    failing: Annotated[float, typer.Option("--failing", help="Share of changes that fail, 0 to 1.")] = 0.02,
     mfa: Annotated[bool, typer.Option("--mfa", help="The login asks for a second factor.", metavar="")] = False,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Take every token, and none, for the user's.", metavar="")
-    ] = False,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Accept any token, and none.", metavar="")] = False,
     no_validate: Annotated[
         bool, typer.Option("--no-validate", help="Do not check requests against the document.", metavar="")
     ] = False,
     faults: Annotated[
-        str | None, typer.Option("--faults", help="What goes wrong: a JSON list, or @FILE with one.", metavar="JSON")
+        str | None, typer.Option("--faults", help="Faults to inject: a JSON list, or @FILE with one.", metavar="JSON")
     ] = None,
     state: Annotated[
         str | None,
@@ -84,7 +82,7 @@ def emulate(
 ) -> int:
     """Serve a local mittwald API with a generated account: no token, no network.
 
-    The first lines can be pasted into another terminal; what runs there then talks to the emulator.
+    Paste the first lines into another terminal; programs started there use the emulator.
 
     [bold]Examples[/bold]
 

@@ -25,7 +25,7 @@ class Eta(msgspec.Struct, frozen=True):
 
 
 class EtaEstimator:
-    """Learns from looks at the budget, taken often, how long a window is and how much time went by waiting.
+    """Learns from frequent readings of the budget how long a window is and how much time was spent waiting.
 
     Args:
         reserve: share of the budget that is left to others, 0 to 1.
@@ -41,7 +41,7 @@ class EtaEstimator:
         self._idle = False
 
     def look(self, now: float, budget: RateLimitStatus) -> None:
-        """Take in how the budget stands at a moment."""
+        """Record the state of the budget at a moment."""
         if self._last is not None and self._idle:
             self._waited += now - self._last
         self._last, self._idle = now, idle(budget)
@@ -60,7 +60,7 @@ class EtaEstimator:
             seconds: since the beginning.
             ended: lists done in them.
             due: lists to be asked for.
-            budget: as it stands.
+            budget: its current state.
             growing: further lists may be found.
 
         Returns:

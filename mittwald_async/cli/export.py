@@ -31,12 +31,12 @@ def export(
         str, typer.Option("--where", help="Only rows that meet this SQL condition.", metavar="CONDITION")
     ] = "",
     form: Annotated[
-        str | None, typer.Option("--format", help="The form, where the name does not say it.", metavar="FORMAT")
+        str | None, typer.Option("--format", help="The format, if the file name does not imply it.", metavar="FORMAT")
     ] = None,
 ) -> int:
     """Write an inventory as tables for people: names beside ids, nested data flattened, safe to open in a spreadsheet.
 
-    Excel gets a sheet for each resource, the other forms hold one view. Times are UTC.
+    Excel gets a sheet for each resource, the other formats hold one view. Times are UTC.
 
     [bold]Examples[/bold]
 

@@ -148,7 +148,7 @@ def type_at(expected: Any, steps: tuple[str | int | None, ...], name: str) -> An
         name: as it was typed, for errors.
 
     Raises:
-        InvalidArgumentError: there is no such place.
+        InvalidArgumentError: the path does not exist.
     """
     for step in steps:
         found = shape(expected)
@@ -189,7 +189,7 @@ def skeleton(operation: Operation[Any], *, optional: bool = False) -> Any:
     """A body to fill in: every required property, on request the others as well.
 
     Raises:
-        InvalidArgumentError: the operation takes no body, or one made of files.
+        InvalidArgumentError: the operation takes no body, or one of files.
     """
     body = operation.body
     if body is None:

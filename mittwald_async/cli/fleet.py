@@ -48,7 +48,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fleet(
-    accounts: Annotated[Path, typer.Argument(help="File that says where tokens are found.", metavar="ACCOUNTS")] = Path(
+    accounts: Annotated[Path, typer.Argument(help="File that says where to find tokens.", metavar="ACCOUNTS")] = Path(
         DEFAULT_FILE
     ),
     out: Out = "lake",
@@ -62,11 +62,11 @@ def fleet(
     worker_seconds: Annotated[
         float,
         typer.Option(
-            "--worker-seconds", min=0, help="Wait so long for the scheduler's first worker.", metavar="SECONDS"
+            "--worker-seconds", min=0, help="Seconds to wait for the scheduler's first worker.", metavar="SECONDS"
         ),
     ] = WORKER_SECONDS,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the last run: only what is missing or incomplete.", metavar="")
+        bool, typer.Option("--resume", help="Resume the last run: only missing or incomplete accounts.", metavar="")
     ] = False,
     delta: Annotated[bool, typer.Option("--delta", help="Keep a Delta table, too.", metavar="")] = False,
     split_over: Annotated[
@@ -77,9 +77,9 @@ def fleet(
         float, typer.Option(min=0, max=0.95, help="Share of each budget left for others.", metavar="SHARE")
     ] = 0.0,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=1000, help="Lists of one account under way at once.", metavar="N")
+        int, typer.Option(min=1, max=1000, help="Lists of one account read at once.", metavar="N")
     ] = CONCURRENCY,
-    at_once: Annotated[int, typer.Option(min=1, help="Accounts under way at once.", metavar="N")] = AT_ONCE,
+    at_once: Annotated[int, typer.Option(min=1, help="Accounts swept at once.", metavar="N")] = AT_ONCE,
     as_json: Json = False,
 ) -> int:
     """Make inventories of many accounts, in this process or on many machines, as one Parquet data set.
@@ -119,12 +119,12 @@ def fleet(
     try:
         summary = run(_run, request)
     except StoppedError as stop:
-        raise StoppedError(stop.code, f"go on with: {again}") from None
+        raise StoppedError(stop.code, f"resume with: {again}") from None
     except MittwaldError as error:
         from ..fleet import ClusterLostError
 
         if isinstance(error, ClusterLostError):
-            error.add_note(f"stopped; once that is settled, go on with: {again}")
+            error.add_note(f"stopped; once that is solved, resume with:  {again}")
         raise
     if as_json:
         put_json({"event": "summary", "state": summary.state, **msgspec.to_builtins(summary)})
@@ -177,7 +177,7 @@ def _line(progress: FleetProgress) -> str:
     failed = f" ({progress.failed:,} failed)" if progress.failed else ""
     line = (
         f"{duration(progress.seconds)} {ended:,} of {count(progress.accounts, 'account')}{failed}, "
-        f"{progress.under_way:,} under way, {count(progress.rows, 'row')}, {count(progress.requests, 'request')}"
+        f"{progress.under_way:,} running, {count(progress.rows, 'row')}, {count(progress.requests, 'request')}"
     )
     if progress.eta is None:
         return line
@@ -205,7 +205,7 @@ def _print(summary: FleetSummary, again: str) -> None:
         if one.failed_lists > len(one.failures):
             message(f"account {one.account}: … and {one.failed_lists - len(one.failures):,} more")
     if summary.failed:
-        message(f"not complete; go on with: {again}")
+        message(f"not complete; resume with:  {again}")
     elif summary.state == "incomplete":
         message(f"sweep the accounts whose lists failed again with: {again}")
 
@@ -219,7 +219,7 @@ def _row(one: AccountResult) -> tuple[str, ...]:
 
 
 def _again(accounts: Path, request: FleetRequest) -> str:
-    """The command that goes on, to be typed as it is."""
+    """The command that resumes the fleet, ready to paste."""
     options = request.options
     given = {
         "--scheduler": request.scheduler,

@@ -96,7 +96,7 @@ def as_table(value: Any) -> str:
 
 
 _FIRST = ("shortId", "name", "description", "hostname", "domain", "address", "status", "id")
-"""What people know things by, and want to know of them: these columns are the last for which there is no room."""
+"""Columns that identify things or matter most to people: these are the last to be omitted."""
 
 
 def _rank(head: str) -> int:

@@ -26,14 +26,14 @@ def journal(
         str | None,
         typer.Option("--state", help="Show items that are planned, started, done, failed or unknown.", metavar="STATE"),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Show every one, not only the first.", metavar="")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show all, not only the first.", metavar="")] = False,
     resolve: Annotated[
         list[str] | None,
-        typer.Option("--resolve", help="Decide what is unknown: KEY=done or KEY=not-done.", metavar="KEY=VERDICT"),
+        typer.Option("--resolve", help="Settle an unknown item: KEY=done or KEY=not-done.", metavar="KEY=VERDICT"),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Show what a journal knows: items by state, and those that failed or are unknown.
+    """Show the contents of a journal: items by state, and those that failed or are unknown.
 
     [bold]Examples[/bold]
 

@@ -27,7 +27,7 @@ async def _limits(token_file: Path | None, base_url: str | None, as_json: bool) 
         try:
             await mw.call("user-get-user", path={"userId": "self"})
         except StatusError as error:
-            # A token that belongs to no user is refused here; its budget is reported all the same.
+            # A token without a user is refused here; its budget is reported nevertheless.
             if isinstance(error, AuthenticationError) or mw.rate_limit.limit is None:
                 raise
         status = mw.rate_limit

@@ -1,4 +1,4 @@
-"""What a sweep tells others: metrics in a file, and a hook that is called with what was found."""
+"""How a sweep reports its outcome: metrics in a file, and a hook that receives the findings."""
 
 from __future__ import annotations
 

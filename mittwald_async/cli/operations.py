@@ -44,7 +44,7 @@ def operations(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Show only those that have all of these; an id alone shows its arguments.",
+            help="Show only operations with all of these words; an id alone shows its arguments.",
             metavar="WORD",
             autocompletion=operation_ids,
         ),
@@ -58,7 +58,7 @@ def operations(
         ),
     ] = None,
     deprecated: Annotated[
-        bool, typer.Option("--deprecated", help="Also those that are deprecated or gone.", metavar="")
+        bool, typer.Option("--deprecated", help="Include deprecated and removed operations.", metavar="")
     ] = False,
     as_json: Json = False,
 ) -> int:

@@ -1,4 +1,4 @@
-"""Where output goes and how it looks: results to stdout, all that is said about them to stderr."""
+"""Where output goes and how it looks: results to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _WIDE = sys.maxsize
-"""Off a terminal there is no width to keep to: readers of the output want whole lines."""
+"""Off a terminal there is no width limit: programs expect whole lines."""
 
 # Without highlighting: an id with a coloured number in it is harder to read, not easier.
 err: Console = Console(stderr=True, highlight=False)
@@ -152,7 +152,7 @@ def message(line: str, *, error: bool = False) -> None:
     """Say something about a result, on one line of stderr; errors begin with the program's name."""
     # What servers answer gets in here: nothing of it may move the cursor or colour the terminal.
     plain = "".join(character if character.isprintable() else " " for character in line)
-    with suppress(OSError):  # If this cannot be written, that cannot be said either; the exit code tells.
+    with suppress(OSError):  # If this cannot be written, a message cannot be either; the exit code tells.
         sys.stderr.write(("mittwald-async: " if error else "") + " ".join(plain.split()) + "\n")
         sys.stderr.flush()
 
@@ -223,7 +223,7 @@ def make_writable() -> None:
 
 
 def forget_output() -> None:
-    """There is no reader any more: drop what is still buffered, quietly."""
+    """The reader has closed the pipe: drop what is still buffered."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -50,12 +50,10 @@ def plan(
         ),
     ] = None,
     account: AccountName = None,
-    list_all: Annotated[
-        bool, typer.Option("--list", help="List every resource there is, and where it comes from.", metavar="")
-    ] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List every resource and its source.", metavar="")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show which lists a sweep would ask for, and what that costs. Nothing is sent.
+    """Show the lists that a sweep would request, and their cost. Nothing is sent.
 
     [bold]Examples[/bold]
 

@@ -40,7 +40,7 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None
     resets_in: float | None
     waiting: bool
-    """Everything under way waits for the next window of the budget."""
+    """All lists in flight wait for the next window of the budget."""
     others: int
     """Estimate of other clients that draw on the same budget."""
     eta: float | None
@@ -50,7 +50,7 @@ class SweepState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """Reads off how a sweep stands.
+    """Takes readings of a sweep's state.
 
     Args:
         mw: the client it runs on.
@@ -115,7 +115,7 @@ async def display(
         return
     if as_json or err.is_dumb_terminal:
         lines = _LinePrinter(watch, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
-        # By the clock as well as by steps: waiting for the budget takes minutes in which there is no step.
+        # Driven by time as well as by steps: a wait for the budget takes minutes without a step.
         clock = asyncio.create_task(lines.by_the_clock())
         try:
             yield lines
@@ -191,7 +191,7 @@ def _to_go(state: SweepState) -> str:
 
 
 class _Screen:
-    """How the sweep stands and a table of its resources, drawn anew by the live display and never higher than it."""
+    """The sweep's state and a table of its resources, redrawn by the live display and never higher than it."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -213,7 +213,7 @@ def _table(state: SweepState, height: int) -> RenderResult:
     done = [name for name, (ended, found, more) in shown.items() if ended == found and not more]
     surplus = len(shown) - height
     if surplus > 0:
-        surplus += 1  # For the line that says so.
+        surplus += 1  # for the line about it
     left_out = set(done[:surplus]) if surplus > 0 else set[str]()
     names = [name for name in shown if name not in left_out][: max(0, height - bool(left_out))]
     if not names:

@@ -24,16 +24,16 @@ Inventory = Annotated[Path, typer.Argument(help="SQLite inventory, or a data set
 def prune(
     file: Inventory = Path("inventory.sqlite"),
     keep: Annotated[
-        str | None, typer.Option("--keep", help="What ended longer ago is forgotten, such as 90d.", metavar="TIME")
+        str | None, typer.Option("--keep", help="Delete what ended longer ago, such as 90d.", metavar="TIME")
     ] = None,
     account: Annotated[
-        str | None, typer.Option("--account", help="Forget everything of this account.", metavar="NAME")
+        str | None, typer.Option("--account", help="Delete everything of this account.", metavar="NAME")
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Forget versions that ended long ago, or a whole account. What is valid now always stays.
+    """Delete versions that ended long ago, or a whole account. What is valid now always stays.
 
-    Of a data set of `fleet`, runs are forgotten that began long ago.
+    For a data set of `fleet`, it deletes runs that began long ago.
 
     [bold]Examples[/bold]
 

@@ -74,7 +74,7 @@ def asked(name: str) -> str:
     """A secret, from the person at the terminal; what is typed is not shown.
 
     Raises:
-        ConfigurationError: there is no terminal.
+        ConfigurationError: no terminal is available.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError(f"{name}: there is no terminal to ask on; {name}=- reads standard input")

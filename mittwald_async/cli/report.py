@@ -29,7 +29,7 @@ def report(
         str | None, typer.Option("--locale", help="How dates and numbers are written: de or en.", metavar="NAME")
     ] = None,
     mute: Annotated[
-        Path | None, typer.Option("--mute", help="TOML file of findings not to show.", metavar="FILE")
+        Path | None, typer.Option("--mute", help="TOML file of accepted findings to hide.", metavar="FILE")
     ] = None,
 ) -> int:
     """Write an inventory as one HTML page: findings, expiry, versions, storage, access, changes. The page loads nothing.

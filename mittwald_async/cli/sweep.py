@@ -92,7 +92,7 @@ Format = Annotated[
 
 Keep = Annotated[
     str | None,
-    typer.Option("--keep", help="Afterwards, forget what ended so long ago, such as 90d.", metavar="TIME"),
+    typer.Option("--keep", help="Afterwards, delete what ended longer ago, such as 90d.", metavar="TIME"),
 ]
 
 
@@ -100,7 +100,7 @@ MaxAge = Annotated[
     str | None,
     typer.Option(
         "--max-age",
-        help="With --rolling: no list may be older than that, such as 3d; else the exit code is 4.",
+        help="With --rolling: no list may be older than this, such as 3d; otherwise the exit code is 4.",
         metavar="TIME",
     ),
 ]
@@ -127,10 +127,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[str] = []
     """Why others of several accounts have not."""
     to_stdout: bool
-    """The rows go there: everything that is said goes to stderr."""
+    """The rows go to standard output, so every message goes to stderr."""
     rolling: Rolling | None
     again: str
-    """The command that goes on."""
+    """The command that resumes the sweep."""
 
 
 def sweep(
@@ -140,18 +140,18 @@ def sweep(
     customer: Customers = None,
     project: Projects = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.", metavar="")
+        bool, typer.Option("--resume", help="Resume the interrupted or failed sweep of the file.", metavar="")
     ] = False,
     resume_or_new: Annotated[
         bool,
         typer.Option(
-            "--resume-or-new", help="Go on with an interrupted sweep if there is one; else begin.", metavar=""
+            "--resume-or-new", help="Resume an interrupted sweep if there is one; otherwise start.", metavar=""
         ),
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print the plan; send nothing.", metavar="")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first list that fails.", metavar="")] = False,
     max_requests: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many requests; --resume goes on.", metavar="N")
+        int | None, typer.Option(min=1, help="Stop after N requests; --resume continues.", metavar="N")
     ] = None,
     reserve: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.", metavar="SHARE")
@@ -160,13 +160,13 @@ def sweep(
         bool,
         typer.Option(
             "--rolling",
-            help="Ask within --max-requests for what is likeliest to have changed; keep the rest as it is known.",
+            help="Request what has most likely changed, within --max-requests; keep the rest as known.",
             metavar="",
         ),
     ] = False,
     max_age: MaxAge = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=1000, help="Lists under way at once.", metavar="N")
+        int, typer.Option(min=1, max=1000, help="Lists read at once.", metavar="N")
     ] = Bounds().concurrency,
     demo: Annotated[
         bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.", metavar="")
@@ -176,7 +176,7 @@ def sweep(
     accounts: AccountsFile = None,
     keep: Keep = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only what went wrong: nothing when all is well.", metavar="")
+        bool, typer.Option("--quiet", "-q", help="Print only failures: nothing on success.", metavar="")
     ] = False,
     prometheus: Annotated[
         Path | None,
@@ -186,7 +186,7 @@ def sweep(
         str | None,
         typer.Option(
             "--notify",
-            help="Afterwards, POST the outcome as JSON to a URL, or give it to a command on its standard input.",
+            help="Afterwards, POST the outcome as JSON to a URL, or pass it to a command on standard input.",
             metavar="URL|COMMAND",
         ),
     ] = None,
@@ -312,7 +312,7 @@ def _copied_to_stdout(form: str) -> Generator[Path]:
 
 
 def _rolling(rolling: bool, max_requests: int | None, max_age: str | None, resume: bool) -> Rolling | None:
-    """How a rolling sweep chooses; an interrupted one goes on as it was begun."""
+    """How a rolling sweep chooses; an interrupted one keeps its original options."""
     if not rolling and max_age is not None:
         raise ConfigurationError("--max-age is for rolling sweeps; add --rolling")
     if not rolling or resume:
@@ -380,11 +380,11 @@ def _sweep_one(
     except StoppedError as stop:
         begun = job.store.unfinished() is not None
         raise StoppedError(
-            stop.code, f"go on with: {wanted.again}" if begun else "nothing had been asked for yet"
+            stop.code, f"resume with: {wanted.again}" if begun else "nothing had been requested yet"
         ) from None
     except MittwaldError as error:
         if job.sweep is not None:
-            error.add_note(f"stopped; once that is settled, go on with: {wanted.again}")
+            error.add_note(f"stopped; once that is solved, resume with:  {wanted.again}")
         raise
     finally:
         job.close()
@@ -424,7 +424,7 @@ def _compared(job: SweepJob, requests: int) -> str:
 def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if job.others is not None:
         message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
-    # The result is in the file, and what is said about it has no reader: a service may be started like that.
+    # The result is in the file, and its messages have no reader: a service may be started like that.
     say = message if wanted.to_stdout or output_is_closed() else _say
     if not wanted.quiet and say is _say:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
@@ -450,7 +450,7 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
         message(f"nothing at all was found of {own}; is the id right?")
     _print_freshness(summary, wanted.quiet)
     if summary.resumable and not wanted.to_stdout:
-        message(f"not complete; go on with: {wanted.again}")
+        message(f"not complete; resume with:  {wanted.again}")
 
 
 def _say(line: str) -> None:
@@ -473,7 +473,7 @@ def _print_freshness(summary: Summary, quiet: bool) -> None:
 
 
 def _again(options: dict[str, object]) -> str:
-    """The command that goes on, to be typed as it is."""
+    """The command that resumes the sweep, ready to paste."""
     words = [*_program(), "sweep", "--resume"]
     for name, value in options.items():
         if value is True:

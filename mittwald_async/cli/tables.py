@@ -27,7 +27,7 @@ def tables(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Show the views of an inventory: what a row is, every column, where it comes from, and a query.
+    """Show the views of an inventory: their rows, their columns with sources, and a query.
 
     [bold]Examples[/bold]
 

@@ -61,10 +61,10 @@ def test_a_sweep_stops_at_once_and_prints_the_command_to_resume(
         assert time.monotonic() - begin < 8
     assert process.returncode == code
     told = err.splitlines()[-1]
-    assert told.startswith(f"{word}; go on with: ")
+    assert told.startswith(f"{word}; resume with: ")
     assert "--reserve 0.1" in told
     # Run it as a person would: pasted into a shell.
-    line = told.partition("go on with: ")[2]
+    line = told.partition("resume with: ")[2]
     again = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(server), capture_output=True, check=False)
     assert again.returncode == 0
     with closing(sqlite3.connect(out)) as db:
@@ -78,7 +78,7 @@ def test_a_sweep_that_had_not_begun_prints_no_command_to_resume(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sweep, "_sweep", stopped)
-    assert command("sweep", "-r", "project") == (130, "", "interrupted; nothing had been asked for yet\n")
+    assert command("sweep", "-r", "project") == (130, "", "interrupted; nothing had been requested yet\n")
 
 
 def test_ctrl_c_is_reported_when_no_request_was_sent(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_the_command_to_resume_repeats_the_options_as_typed(command: Command, se
     ]
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *options)
     assert code == 4
-    told = shlex.split(err.partition("go on with: mittwald-async ")[2])
+    told = shlex.split(err.partition("resume with: mittwald-async ")[2])
     assert told == [
         *("sweep", "--resume", "--strict", "--concurrency", "3"),
         *("--token-file", "my token", "--base-url", f"{server}/", "--out=-x.jsonl"),
@@ -122,10 +122,10 @@ def test_messages_use_the_name_the_program_was_called_by(
     monkeypatch.setattr(sys, "argv", [str(program)])
     monkeypatch.setenv("PATH", "/nowhere")
     _, _, err = command("sweep", "-r", "cronjob", "--max-requests", "1")
-    assert f"go on with: {program} sweep --resume" in err
+    assert f"resume with: {program} sweep --resume" in err
     monkeypatch.setenv("PATH", str(program.parent))
     _, _, err = command("sweep", "-r", "cronjob", "--max-requests", "1")
-    assert "go on with: mittwald-async sweep --resume" in err
+    assert "resume with: mittwald-async sweep --resume" in err
 
 
 @pytest.mark.parametrize("arguments", [("operations",), ("sweep", "--json", "-r", "project"), ("--help",)])

@@ -180,7 +180,7 @@ def test_strict_stops_at_the_first_failure(command: Command, server: str) -> Non
 def test_an_exhausted_request_limit_gives_exit_code_4_and_can_be_resumed(command: Command) -> None:
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5")
     assert code == 4
-    assert "go on with: mittwald-async sweep --resume --out inventory.sqlite" in err
+    assert "resume with: mittwald-async sweep --resume --out inventory.sqlite" in err
     code, out, _ = command("sweep", "--resume")
     assert code == 0
     assert "8 requests" in out
@@ -190,7 +190,7 @@ def test_an_exhausted_request_limit_gives_exit_code_4_and_can_be_resumed(command
 def test_the_printed_command_resumes_the_sweep(command: Command, to: tuple[str, ...]) -> None:
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *to)
     assert code == 4
-    told = shlex.split(err.partition("go on with: mittwald-async ")[2])
+    told = shlex.split(err.partition("resume with: mittwald-async ")[2])
     code, _, err = command(*told)
     assert (code, err) == (0, "")
     assert Path(to[1]).exists()
@@ -337,7 +337,7 @@ def test_an_error_is_printed_before_the_command_to_resume(command: Command, serv
     with faults(server, {"operation": "project-list-projects", "status": 401}):
         error, way = command("sweep", "-r", "project")[2].splitlines()
     assert error.startswith("mittwald-async: 401")
-    assert way == "stopped; once that is settled, go on with: mittwald-async sweep --resume --out inventory.sqlite"
+    assert way == "stopped; once that is solved, resume with:  mittwald-async sweep --resume --out inventory.sqlite"
 
 
 def test_text_of_a_server_cannot_move_the_cursor(command: Command, server: str) -> None:
