@@ -79,14 +79,14 @@ class RowReader:
         self._types = {id(p): resolve(p.type, models=operation.models) for p in self._known.values()}
 
     def read(self, row: SourceRow, *, generate: bool = False) -> tuple[RowArguments, list[Mistake]]:
-        """The call a row stands for.
+        """The call that a row describes.
 
         Args:
             row: of a source.
             generate: put a new password where the row says `@random`; otherwise it stays as it is.
 
         Returns:
-            The arguments, of use only where there are no mistakes.
+            The arguments; meaningful only without mistakes.
         """
         secrets: list[MadeUpSecret] = []
         problems = Problems(row.number, self._made_up(secrets, generate), exact=row.exact)
@@ -129,7 +129,7 @@ class RowReader:
         return bool(properties) or (body is not None and body.required)
 
     def _rest(self, rest: dict[str, Any], properties: dict[str, Any], found: RowArguments, problems: Problems) -> None:
-        """Columns that are no arguments by themselves: those of a body that is one value, or mistakes."""
+        """Columns that are not arguments themselves: those of a body that is a single value, or mistakes."""
         if self._whole is not None:
             if list(rest) == ["body"]:
                 found.body = convert(self._whole, rest["body"], "body", problems)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LIMIT = 64
-"""Items under way at once by default, as for `fan_out`."""
+"""Items in flight at once by default, as for `fan_out`."""
 _SETTLE = 2.0
 """Seconds after which a read shows a write that was carried out. The emulator's lag is 0.25 s; the API's documentation
 gives 10 s as the longest wait for an event, and a moment as the usual one."""
@@ -72,7 +72,7 @@ class Journal:
         self._run: Run | None = None
         self._reader: JournalFile | None = None
         self.interrupted: int = 0
-        """Items that were under way when the program before this one ended."""
+        """Items that were in flight when the previous program ended."""
 
     async def __aenter__(self) -> Self:
         if self._store is not None:
@@ -148,8 +148,8 @@ class Journal:
             key: what makes an item the same in the next run, text or a number; the item itself by default.
             input: what of an item its work depends on, as plain data; the item itself by default, where it is plain
                 data and not a model of the API, which changes by itself. See `redo_changed`.
-            limit: items under way at once, 1 or more.
-            at_most: end after so many items that were due; the next run goes on.
+            limit: items in flight at once, 1 or more.
+            at_most: end after this many due items; the next run continues.
             verify: `verify(item)` reads whether `work` was carried out: `DONE`, `NOT_DONE` or `CANNOT_TELL`, or
                 `(DONE, result)`. See `verifier_for`.
             keep: what of a result goes into the journal, all of it by default. It must have a form in JSON. Where it has
@@ -167,14 +167,14 @@ class Journal:
             stop_after_failures: begin nothing further after so many items have failed or are unknown in this run. Credentials
                 that are refused end the run at once: every further item would fail the same way.
             settle: seconds after which a read shows what was written; *not done* counts only from then on.
-            grace: seconds that answers under way are awaited when the run is cancelled.
+            grace: seconds to await responses in flight when the run is cancelled.
 
         Yields:
-            An `ItemOutcome` per item that was not passed over, as they come.
+            An `ItemOutcome` for each item that was not skipped, as they come.
 
         Raises:
             InvalidArgumentError: an argument cannot be used.
-            DuplicateKeyError (while iterating): two items have the same key. What was under way is finished before.
+            DuplicateKeyError (while iterating): two items have the same key. Items in flight finish first.
             JournalError (while iterating): the client is another account's than the journal.
             sqlite3.Error (while iterating): the journal cannot be written, for example because the disk is full.
             Exception (while iterating): what `items` or `key` raises, after the outcomes of the items before it.
@@ -228,7 +228,7 @@ class Journal:
     ) -> AsyncGenerator[ItemOutcome[T]]:
         self._open_reader()
         if self._run is not None:
-            raise ClientStateError("a run of this journal is under way; end it, or use another journal")
+            raise ClientStateError("a run of this journal is in progress; end it, or use another journal")
         self._run = run
         try:
             run.job, run.began, run.salt = await self._apply(NewRun(name)), self._clock.now(), self._salt
@@ -280,7 +280,7 @@ class Journal:
         return self._open_reader().entries(state, name)
 
     async def resolve(self, key: str | int, verdict: Verdict, *, result: Any = None, name: str = "") -> None:
-        """Decide of an unknown item what nothing else could tell.
+        """Settle an unknown item that no read can verify.
 
         Args:
             key: the item's.
@@ -293,7 +293,7 @@ class Journal:
             InvalidArgumentError: the verdict is neither of the two.
         """
         if self._run is not None:
-            raise ClientStateError("a run of this journal is under way; decide of items before or after it")
+            raise ClientStateError("a run of this journal is in progress; resolve items before or after it")
         store = self._open_reader()
         if verdict not in (Verdict.DONE, Verdict.NOT_DONE):
             raise InvalidArgumentError("verdict", "must be DONE or NOT_DONE")

@@ -17,7 +17,7 @@ import msgspec
 from .records import BlankJournalError, ItemState, JournalEntry, JournalError
 
 APPLICATION_ID = 0x6D776A6C
-"""`PRAGMA application_id` of a journal, so that another database is not taken for one."""
+"""`PRAGMA application_id` of a journal, which distinguishes it from other databases."""
 VERSION = 1
 _CACHE_KIB = 4096
 """SQLite's page cache: memory does not grow with the journal."""
@@ -173,7 +173,7 @@ class JournalFile:
         return given
 
     def interrupted(self) -> int:
-        """What was under way when the process before ended is unknown from now on. Gives how many."""
+        """Mark what the previous process left in flight as unknown, and return the number of items."""
         return self._connection.execute(
             "UPDATE items SET state = ?, error = ? WHERE state = ?",
             (ItemState.UNKNOWN, _INTERRUPTED, ItemState.STARTED),

@@ -74,7 +74,7 @@ class ChangedInputError(ApiClientError):
 
 
 class UnknownOutcomeError(ApiClientError):
-    """The write may have been carried out, and nothing could tell. It was not repeated."""
+    """The write may have been executed, and no read could tell. It was not repeated."""
 
 
 class ItemOutcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

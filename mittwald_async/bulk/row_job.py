@@ -73,7 +73,7 @@ class RowJob:
 
     Args:
         operation: what is done for every row; one that changes something.
-        source: gives the rows, anew at every call.
+        source: yields the rows, from the start at every call.
         key: columns that make a row the same in the next run; without them, what is unique about what is created, the
             path's arguments of an update or delete, or else the whole row.
         marker: see `verifier_for`.
@@ -288,7 +288,7 @@ class SecretsFile:
 
 
 class FailedFile:
-    """Rows to mend and run again, as CSV: their columns as they were, and `#state` and `#error`, which a run ignores."""
+    """Failed rows as CSV, for correction: their original columns, and `#state` and `#error`, which a run ignores."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
         self._columns = [column for column in columns if not column.startswith(COMMENT)]
@@ -324,7 +324,7 @@ def private(path: Path, *, append: bool = False) -> TextIO:
 
 
 def _cell(value: Any) -> str:
-    """A value as the text that stands for it in a table."""
+    """A value as the text of a table cell."""
     if isinstance(value, bool | dict | list):
         return _json(value)
     return "@null" if value is None else "@empty" if value == "" else str(value)
@@ -348,7 +348,7 @@ def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decoded(value: Any) -> Any:
-    """Text that is an object or a list in JSON as what it stands for."""
+    """Parse text that is a JSON object or list."""
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
     try:

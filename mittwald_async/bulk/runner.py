@@ -35,7 +35,7 @@ T = TypeVar("T")
 _ENDS_RUN = (JournalError, ClientStateError, StoppingError)
 """Errors that every further item would end in as well."""
 _TRIES = 3
-"""Times a stage is sent in one run: a lost answer, read back as not done, is no reason to give up at once."""
+"""Attempts of a stage in one run: a lost response that was read back as not done is no reason to give up at once."""
 _ERROR_LENGTH = 500
 """Characters of an error that the journal keeps."""
 
@@ -100,7 +100,7 @@ class Run:
         self._clock = clock
         self._fan: FanOut[_Row, ItemOutcome[Any] | None] | None = None
         self._error: Exception | None = None
-        """Ends the run once what is under way is done."""
+        """End the run once the items in flight are done."""
         self._stopped = False
         self._last_notes: set[asyncio.Task[None]] = set()
 
@@ -121,14 +121,14 @@ class Run:
             raise self._error
 
     async def close(self) -> None:
-        """End it early: what is under way is cut off as by a cancellation."""
+        """End the run early: items in flight are interrupted as by a cancellation."""
         if self._fan is not None:
             await self._fan.aclose()
         if self._last_notes:
             await asyncio.wait(self._last_notes)
 
     async def _surely(self, note: Coroutine[Any, Any, None]) -> None:
-        """Note how it stands, though this task is being cancelled, perhaps more than once."""
+        """Record the state, even if this task is being cancelled, perhaps more than once."""
         task = asyncio.create_task(note)
         self._last_notes.add(task)
         task.add_done_callback(self._last_notes.discard)
@@ -158,7 +158,7 @@ class Run:
     # -- one item -----------------------------------------------------------------------------------------------------
 
     async def _attend(self, row: _Row) -> ItemOutcome[Any] | None:
-        """Deal with one item. `None`: it was passed over."""
+        """Process one item. `None`: it was skipped."""
         if self._stopped:
             return None
         begin = Begin(self.job, row.key, row.number, row.input, self._again, self._redo_changed, self._start_early)
@@ -216,7 +216,7 @@ class Run:
         return await self._next(row, stage, results, ended)
 
     async def _next(self, row: _Row, stage: int, results: list[Any], ended: _StageEnd) -> ItemOutcome[Any] | None:
-        """A stage has ended: note it, and go on with the one after it."""
+        """Record the end of a stage, and continue with the next one."""
         while ended.state is ItemState.DONE:
             kept, problem = self._kept(self._stages[stage], ended)
             last = stage + 1 == len(self._stages)
@@ -236,7 +236,7 @@ class Run:
         return await self._end(row, stage, ended)
 
     async def _end(self, row: _Row, stage: int, ended: _StageEnd, reason: str | None = None) -> ItemOutcome[Any] | None:
-        """It does not go on, for now. The journal keeps the reason, by default the error."""
+        """Stop the item for now. The journal keeps the reason, by default the error."""
         if reason is None:
             reason = "" if ended.error is None else _text(ended.error)
         await self._note(row, ended.state, stage, None, reason)
@@ -276,7 +276,7 @@ class Run:
     # -- one stage ----------------------------------------------------------------------------------------------------
 
     async def _send(self, row: _Row, stage: int, results: list[Any]) -> _StageEnd:
-        """Carry a stage out. A lost answer is read back, and the stage repeated where it was not carried out."""
+        """Execute a stage. After a lost response it is verified, and repeated if it was not executed."""
         ended = _StageEnd(ItemState.PLANNED)
         for _ in range(_TRIES):
             ended = await self._attempt(row, stage, tuple(results))
@@ -313,7 +313,7 @@ class Run:
         try:
             result = await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.cancelled():  # by itself, not with the run
+            if task.cancelled():  # on its own, not with the run
                 return self._failed(trace, UnknownOutcomeError("the work was cancelled"), cancelled=True)
             await self._surely(self._cut_off(row, stage, results, trace, task))
             raise
@@ -335,7 +335,7 @@ class Run:
     async def _cut_off(
         self, row: _Row, stage: int, results: tuple[Any, ...], trace: WriteTrace, task: asyncio.Task[Any]
     ) -> None:
-        """The run is cancelled: let answers under way come, send nothing more, and note how it stands."""
+        """The run is cancelled: await responses in flight, send nothing more, and record the state."""
         trace.ending = True
         if trace.pending:
             await asyncio.wait([task], timeout=self._grace)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..runtime.errors import ConfigurationError
 
 ESCAPED = re.compile("[\udc80-\udcff]")
-"""What stands for bytes that are not UTF-8."""
+"""Replacement for bytes that are not UTF-8."""
 NOT_TEXT = "is not UTF-8 text; save the file as UTF-8"
 
 

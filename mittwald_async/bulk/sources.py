@@ -69,7 +69,7 @@ def readable(rows: Iterable[SourceRow], source: object) -> Iterator[SourceRow]:
 
 
 def numbered_rows(path: Path, format: str | None = None) -> Iterator[SourceRow]:
-    """As `read_rows`, with numbers. A row that cannot be read says so, and the ones after it are read."""
+    """Like `read_rows`, with row numbers. An unreadable row is an error, and reading continues after it."""
     kind = format or path.suffix.lower().lstrip(".")
     readers = {"csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "xlsx": _xlsx}
     reader = readers.get(kind)
@@ -117,7 +117,7 @@ def _reason(error: csv.Error) -> str:
 
 
 def _records(records: Iterator[list[str]], lines: _RewindableLines) -> Iterator[list[str] | csv.Error]:
-    """Records, and an error for what is none. After one, reading goes on with the line after the one it began in."""
+    """Records, and an error for each invalid one; reading then continues with the line after its first line."""
     while True:
         lines.taken.clear()
         try:
@@ -147,7 +147,7 @@ class _RewindableLines:
         return line
 
     def take_back(self) -> None:
-        """Give the lines of this record once more, but for the first."""
+        """Return all lines of this record but the first, to be read again."""
         self._again.extendleft(reversed(self.taken[1:]))
 
 

@@ -340,7 +340,7 @@ _WORDS: dict[Any, str] = {
 
 
 def _json(value: Any) -> Any:
-    """Text that is JSON as what it stands for; everything else as it is."""
+    """Parse text that is JSON; return anything else unchanged."""
     if not isinstance(value, str):
         return value
     try:

@@ -21,7 +21,7 @@ class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: frozenset[str] = frozenset()
     """Properties that no read shows, such as passwords."""
     unique: tuple[str, str] | None = None
-    """For creates: the property that is unique by itself, and where it is in the list."""
+    """For creates: the property that is unique, and its location in the list."""
     marker: tuple[str, str] | None = None
     """For creates without one: a property that the creator can make unique."""
     narrow: tuple[tuple[str, str], ...] = ()
@@ -113,7 +113,7 @@ READ_BACK: dict[str, ReadBack] = {
     "sftp-user-delete-sftp-user": _delete("sftp-user-get-sftp-user"),
     "ssh-user-delete-ssh-user": _delete("ssh-user-get-ssh-user"),
     "user-delete-api-token": _delete("user-get-api-token"),
-    # Creates with something that is unique by itself
+    # Creates with a unique property
     "customer-create-customer-invite": _unique("customer-list-invites-for-customer", "mailAddress"),
     "ingress-create-ingress": _unique(
         "ingress-list-ingresses", "hostname", "hostname", ("projectId", "projectId"), ("hostnameSubstring", "hostname")

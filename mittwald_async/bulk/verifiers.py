@@ -1,4 +1,4 @@
-"""Reading back whether a write was carried out, for the operations where the API allows it."""
+"""Verifiers: reading back whether a write was executed, for the operations where the API allows it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WriteVerifier:
         body: object = UNSET,
         **ignored: object,
     ) -> Verified:
-        """Whether the write was carried out.
+        """Whether the write was executed.
 
         Args:
             mw: a client of the account.
@@ -82,7 +82,7 @@ class WriteVerifier:
         readable = {name: value for name, value in sent.items() if name not in self._spec.unreadable}
         if not all(same(value, _at(found, str(elsewhere.get(name, name)))) for name, value in readable.items()):
             return NOT_DONE
-        # Equal by itself says nothing of what was sent along and cannot be seen.
+        # Equality alone is no proof if the request also sent something that cannot be read.
         return DONE if readable and len(readable) == len(sent) else CANNOT_TELL
 
     async def _listed(self, mw: Mittwald, path: Mapping[str, object], sent: Any) -> Verified:
@@ -109,7 +109,7 @@ class WriteVerifier:
 
 
 def verifier_for(operation_id: str, *, marker: str | None = None) -> WriteVerifier | None:
-    """What reads back whether a write was carried out.
+    """The function that verifies a write of an operation.
 
         check = bulk.verifier_for("project-update-project")
         journal.run(rows, rename, verify=lambda row: check(mw, path={"projectId": row["id"]}, body={…}))

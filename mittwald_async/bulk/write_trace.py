@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from ..runtime.errors import CallTimeoutError, MaybeSentError, RedirectError, ResponseDecodeError, ServerError
 
 _UNCERTAIN_STATUSES = frozenset((408,))
-"""Below 500, but said of a request that may have been carried out."""
+"""Below 500, but returned for a request that may have been executed."""
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -35,9 +35,9 @@ class WriteTrace:
         self.pending: int = 0
         """Attempts on their way."""
         self.uncertain: int = 0
-        """Attempts that may have been carried out, though no success was answered."""
+        """Attempts that may have been executed, though no success was received."""
         self.done: int = 0
-        """Attempts that were carried out."""
+        """Attempts that were executed."""
         self.ending: bool = False
         """Nothing more is to be sent."""
 
