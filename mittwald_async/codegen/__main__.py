@@ -1,6 +1,6 @@
 """The command: `python -m mittwald_async.codegen [--spec PATH|URL] [--out DIR] [--check] [--config FILE]`.
 
-Exit codes: 0 done or nothing to do, 1 `--check` found differences, 2 the document or the command line is no good
+Exit codes: 0 done or nothing to do, 1 `--check` found differences, 2 the document or the command line is invalid
 (one message on standard error, nothing changed).
 """
 

@@ -55,7 +55,7 @@ class Access:
     """Which scheme the client uses, and which operations want another one."""
 
     def __init__(self, root: Json, wanted: str, findings: Findings) -> None:
-        """`wanted` is the name of the scheme to use; empty: the most demanded one."""
+        """`wanted` is the name of the scheme to use; empty: the one that most operations require."""
         self.schemes: tuple[ir.SecurityScheme, ...] = read_schemes(root, findings)
         self._findings = findings
         self._root = root
@@ -95,11 +95,11 @@ def chosen(schemes: Sequence[ir.SecurityScheme], wanted: str) -> ir.SecuritySche
     """The scheme of the client.
 
     Raises:
-        DocumentError: the one that is wanted is demanded by no operation.
+        DocumentError: no operation requires the configured scheme.
     """
     scheme = next((one for one in schemes if not wanted or one.name == wanted), None)
     if scheme is None and wanted:
-        raise DocumentError(f"no operation demands the security scheme {wanted!r} that the configuration names")
+        raise DocumentError(f"no operation requires the security scheme {wanted!r} that the configuration names")
     return scheme
 
 

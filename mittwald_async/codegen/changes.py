@@ -73,7 +73,7 @@ def _redirects(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
 
 @dataclass(frozen=True)
 class _Rules:
-    """Who is hurt by what: the sender by what is demanded, the reader by what is no longer promised."""
+    """Who is affected: the sender by new requirements, the reader by dropped promises."""
 
     sent: bool
     received: bool

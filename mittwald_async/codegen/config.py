@@ -124,7 +124,7 @@ class Budget:
     """The headers that state the request budget. Nothing set: none is believed."""
 
     headers: str = ""
-    """What the names of the three headers begin with: `X-RateLimit` stands for `X-RateLimit-Limit`, `-Remaining` and
+    """Prefix of the three headers' names: `X-RateLimit` means `X-RateLimit-Limit`, `-Remaining` and
     `-Reset`."""
     limit: str = ""
     remaining: str = ""
@@ -156,7 +156,7 @@ class Config:
     client: str = ""
     """Name of the client class of a package of its own; empty: after the document's title."""
     base_url: str = ""
-    """Where the API is, if the document's servers do not say so."""
+    """The API's address, if the document's servers lack it."""
     authentication: str = ""
     """The security scheme to use, by its name in the document; empty: the one that most operations demand first."""
     token_variable: str = ""

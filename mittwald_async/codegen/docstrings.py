@@ -30,7 +30,7 @@ _VERBS = re.compile(
     "|subscribe|suggest|terminate|uninstall|unlink|unlock|unsubscribe|update|upload|validate|verify"
 )
 _NOUNS_TOO = {"order", "invoice"}
-"""Verbs only where something stands before them."""
+"""Words that are verbs only after another word."""
 
 
 def sentence(name: str) -> str:

@@ -52,5 +52,5 @@ def escaped(part: str) -> str:
 
 
 def unescaped(part: str) -> str:
-    """The name that a step of a JSON pointer stands for."""
+    """The name in a step of a JSON pointer."""
     return part.replace("~1", "/").replace("~0", "~")

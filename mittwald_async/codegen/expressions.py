@@ -97,7 +97,7 @@ class Expressions:
     imports: Imports
     domain: str | None = None
     argument: bool = False
-    """Types of arguments: any sequence will do for a list, a file is an `Upload`."""
+    """Types of arguments: a list accepts any sequence, a file is an `Upload`."""
     stand_ins: frozenset[ir.Ref] = frozenset()
     """Unions that fields of structs name by the codec's private stand-in."""
 

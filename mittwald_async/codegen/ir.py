@@ -69,7 +69,7 @@ class Nullable:
 
 @dataclass(frozen=True)
 class Either:
-    """A union that msgspec decodes by itself: of different JSON types, at most one of them an array."""
+    """A union that msgspec decodes itself: of different JSON types, at most one of them an array."""
 
     options: tuple[Type, ...]
 
@@ -240,7 +240,7 @@ class OperationSpec:
     results: tuple[ResultSpec, ...]
     errors: tuple[int, ...]
     error_types: tuple[tuple[str, tuple[int, ...]], ...]
-    """Types of JSON bodies that errors have, with their statuses; 0 stands for all that are not named."""
+    """Types of JSON bodies that errors have, with their statuses; 0 means all other statuses."""
     paging: PagingSpec | None
     deprecated: bool
     removed_upstream: bool

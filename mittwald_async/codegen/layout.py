@@ -66,7 +66,7 @@ def lay(node: Node, indent: int = 0, before: str = "", after: str = "") -> str:
 
 
 def assigned(name: str, annotation: Bracket, value: Bracket) -> str:
-    """`name: annotation = value` of a module; a start that fills the line by itself is broken first."""
+    """`name: annotation = value` of a module; a left side that fills the line is broken first."""
     before = f"{name}: {flat(annotation)} = "
     if len(f"{before}{value.head}{value.brackets[0]}") <= WIDTH:
         return lay(value, before=before)
@@ -112,7 +112,7 @@ def _options(annotation: str) -> list[str]:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """The text cut at a mark where it stands outside of brackets and literals."""
+    """The text split at a mark outside brackets and literals."""
     depth = 0
     parts = [""]
     for piece in _PIECE.findall(text):

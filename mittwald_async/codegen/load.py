@@ -35,7 +35,7 @@ class Document:
     root: Json
     sha256: str
     source: str = ""
-    """Path or URL, against which references to other files are resolved; empty: it stands alone."""
+    """Path or URL, against which references to other files are resolved; empty: there are no other files."""
     notes: tuple[str, ...] = ()
     """What was read in a way that may surprise, such as keys given twice."""
 

@@ -1,4 +1,4 @@
-"""Where something stands in the document, in words."""
+"""The location of something in the document, in words."""
 
 from __future__ import annotations
 

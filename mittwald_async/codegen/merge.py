@@ -1,4 +1,4 @@
-"""`allOf` and friends: several schemas for one value become one schema before types are made of it."""
+"""`allOf` and similar keywords: several schemas for one value are merged before types are made."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_annotation_only(schema: Json) -> bool:
 
 
 def is_deprecated(schema: Json) -> bool:
-    """Whether the schema says so, itself or in a part of its `allOf` that says nothing else."""
+    """Whether the schema says so, itself or in a part of its `allOf` that says only that."""
     parts: list[Json] = schema.get("allOf", [])
     return schema.get("deprecated") is True or any(
         part.get("deprecated") is True and _says_nothing_new(part) for part in parts
@@ -55,9 +55,9 @@ class Merger:
         self._resolver = resolver
         self._findings = findings
         self._pairs: dict[frozenset[int], Json] = {}
-        """Schemas made of several for one value, by the identities of these."""
+        """Merged schemas, by the identities of their parts."""
         self._described: dict[int, list[Json]] = {}
-        """The several, by identity of what was made of them."""
+        """The parts, by the identity of the merged schema."""
 
     def normal(self, schema: object, pointer: str, depth: int = 0) -> Json:
         """The schema without `allOf`: a `$ref` (perhaps nullable), a union, or a plain schema."""
@@ -163,7 +163,7 @@ class Merger:
             and False not in (one, other)
         ):
             return other if isinstance(one, bool) else one
-        self._findings.add("allOf", pointer, f"{key!r} is said twice: the last one counts")
+        self._findings.add("allOf", pointer, f"{key!r} is stated twice: the last one counts")
         return other
 
     def _both(self, one: Json, other: Json) -> Json:

@@ -39,7 +39,7 @@ _REMEMBERED = 1 << 16
 def words(text: str) -> tuple[str, ...]:
     """`friendlyURL` -> friendly URL; `basic:timeToFirstByteMs:min` -> basic time To First Byte Ms min.
 
-    Digits stay with the word before them (`mp3`, `oauth2`) unless something else than a letter stands between.
+    Digits stay with the preceding word (`mp3`, `oauth2`) unless a non-letter is between them.
     """
     found: list[str] = []
     for chunk in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text)):
@@ -112,7 +112,7 @@ def identifier(name: str) -> str:
 
 
 def singular(name: str) -> str:
-    """One of them: `Entries` -> `Entry`; names that are no plural come back as they are."""
+    """The singular: `Entries` -> `Entry`; names that are not plurals are returned unchanged."""
     lowered = name.lower()
     for plural, single in _IRREGULAR.items():
         if lowered.endswith(plural):

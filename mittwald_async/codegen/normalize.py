@@ -1,7 +1,7 @@
 """Any OpenAPI 3 document as a plain one: one file, well formed, with the keywords of 3.0 that the rest understands.
 
 Parameters, bodies, responses and headers stand where they are used, schemas under their names. Whatever is odd becomes
-a finding, and the rest of the document goes on.
+a finding, and the rest of the document is processed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .references import Found, Location, References
 from .schema_dialect import SchemaDialect
 
 SERVER_PATH = "x-server-path"
-"""Of an operation with a server of its own: what stands before its path."""
+"""For an operation with its own server: the prefix of its path."""
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PATH_KEYS = {*METHODS, "parameters", "summary", "description", "servers", "$ref"}
 _PLACES = ("path", "query", "header", "cookie")
@@ -92,7 +92,7 @@ class _Normalizer:
         return []
 
     def _follow(self, node: Any, at: Location) -> Found | None:
-        """A node that may be a `$ref`, and where it really stands."""
+        """A node that may be a `$ref`, and its real location."""
         for _ in range(_DEEPEST):
             if not is_object(node):
                 self._note("shape", at, f"an object is needed here, got {type(node).__name__}: ignored")

@@ -35,7 +35,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Found:
-    """What a reference leads to, and where that stands."""
+    """The target of a reference, and its location."""
 
     node: Any
     at: Location
@@ -55,7 +55,7 @@ class References:
 
         Args:
             reference: the value of `$ref`.
-            here: where it stands.
+            here: its location.
             known: places at which following ends, even if there is a further reference.
 
         Returns:
@@ -91,7 +91,7 @@ class References:
         for decoded in dict.fromkeys((fragment, unquote(fragment))):
             found = _walk(root, decoded)
             if found is not _MISSING:
-                # steps are spelled anew, so that two spellings of one place are one
+                # steps are respelled, so that two spellings of one location are equal
                 steps = [unescaped(part) for part in decoded.split("/")[1:]]
                 return Found(found, Location(file).step(*steps))
         return self._named("").get(reference) or f"the $ref {reference!r} leads nowhere: read as any value"

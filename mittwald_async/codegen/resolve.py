@@ -21,7 +21,7 @@ class SchemaResolver:
 
     @staticmethod
     def schema_pointer(name: str) -> str:
-        """Where a named schema stands."""
+        """The location of a named schema."""
         return pointer_of("components", "schemas", name)
 
     def schema_name(self, reference: object, pointer: str) -> str:

@@ -100,7 +100,7 @@ class Results:
     def paging(
         self, results: tuple[ir.ResultSpec, ...], responses: dict[str, Json], arguments: tuple[ir.Argument, ...]
     ) -> ir.PagingSpec | None:
-        """How an operation's list comes; `None` where its success is no list, or one among other things."""
+        """How an operation's list is paged; `None` if its success is not a list, or one of several properties."""
         if len({result.type for result in results}) != 1:
             return None
         made, envelope = results[0].type, results[0].envelope

@@ -1,4 +1,4 @@
-"""One schema, as OpenAPI 3.0, 3.1 or a common habit spells it, as the few keywords that types are made of.
+"""One schema, in the spelling of OpenAPI 3.0, 3.1 or common usage, reduced to the few keywords that types depend on.
 
 What comes out is well formed: known keywords with values of the right kind, `$ref` to named schemas only, null as
 `nullable`. What could not be kept is a finding; where nothing is left, any value fits.
@@ -77,7 +77,7 @@ class SchemaDialect:
             self._ahead.append((name, node, place))
 
     def share(self, root: Any) -> None:
-        """Note the places inside the document that references lead to: what stands there is made once."""
+        """Record the locations inside the document that references lead to: their types are made once."""
         ahead = [root]
         while ahead:
             part = ahead.pop()
@@ -325,7 +325,7 @@ class SchemaDialect:
         made["discriminator"] = {"propertyName": found["propertyName"], "mapping": names}
 
     def _mapped(self, target: object, at: Location) -> str | None:
-        """The schema that a value of a discriminator stands for: by reference, or by its bare name."""
+        """The schema that a value of a discriminator names: by reference, or by its bare name."""
         if isinstance(target, str) and target in self._taken:
             return target
         found = self._references.lookup(target, at, self._names)

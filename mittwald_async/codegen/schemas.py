@@ -1,7 +1,7 @@
 """JSON schemas to types and declarations.
 
 Every schema of the document becomes a declaration in its domain. Inline objects become declarations too, named after
-their owner and property. What is said less exactly than the document goes to the findings.
+their owner and property. Approximations are reported as findings.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Schemas:
         self._working: list[str | None] = []
         """Schemas whose types are being made, `None` for each step into a part (property, element) of one."""
         self._combining: dict[int, DeclarationPlace] = {}
-        """Owners of the `allOf` that types are being made of, by identity of its JSON."""
+        """Owners of the `allOf` in progress, by the identity of their JSON."""
         self._promised: dict[int, str] = {}
         """Names given to such owners, perhaps before there is a declaration, because something inside refers back."""
         self._taken: dict[str, set[str]] = {}
@@ -92,7 +92,7 @@ class Schemas:
             self.named(name)
 
     def named(self, name: str) -> ir.Type:
-        """The type of a named schema: a reference, or what it stands for where it is only a container."""
+        """The type of a named schema: a reference, or its content if it is only a container."""
         found = self._types.get(name)
         if found is not None:
             return found
@@ -393,7 +393,7 @@ class Schemas:
         return self._declare(union)
 
     def _unnamed(self, made: ir.Type) -> ir.Type:
-        """What a reference to an alias of a primitive or enum stands for."""
+        """The type behind a reference to an alias of a primitive or enum."""
         if isinstance(made, ir.Ref):
             target = self.declarations.get(made.domain, {}).get(made.name)
             if isinstance(target, ir.Alias) and isinstance(target.type, ir.Primitive | ir.Enum):

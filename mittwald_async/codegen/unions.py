@@ -67,7 +67,7 @@ class Planner:
     def plan(
         self, variants: Sequence[ir.Type], pointer: str, discriminator: ir.Discriminator | None = None
     ) -> tuple[tuple[int, Test], ...]:
-        """Tests in the order they are tried, each with the variant it stands for."""
+        """Tests in the order they are tried, each with its variant."""
         profiles = [self.profile(variant) for variant in variants]
         structs = [number for number, profile in enumerate(profiles) if profile.kinds == OBJECT and not profile.free]
         steps: list[tuple[int, Test]] = []
@@ -246,7 +246,7 @@ class Planner:
 
     @staticmethod
     def _sorted(numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[int]:
-        """Variants that can be taken for another one come before it; then those that demand most."""
+        """Variants that can be mistaken for another one come before it; then the most demanding ones."""
         left = sorted(numbers, key=lambda number: (-len(profiles[number].required), number))
         ordered: list[int] = []
         while left:
@@ -263,7 +263,7 @@ class Planner:
 
     @staticmethod
     def _rivals(number: int, numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[int]:
-        """Variants that this one can be taken for and the other way round."""
+        """Variants that can be mistaken for this one and vice versa."""
         mine = profiles[number]
         return [
             other

@@ -117,7 +117,7 @@ class _NodeReader:
 
 
 def scalar(text: str, plain: bool = True) -> Any:
-    """What a scalar stands for; one in quotes (`plain` false) is text. Numbers that JSON cannot write are text."""
+    """The value of a scalar; a quoted one (`plain` false) is text. Numbers that JSON cannot express are text."""
     if not plain:
         return text
     if text in _WORDS:

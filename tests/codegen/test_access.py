@@ -123,7 +123,7 @@ def test_the_configured_scheme_takes_precedence() -> None:
 
 
 def test_a_scheme_that_no_operation_requires_is_refused() -> None:
-    with pytest.raises(DocumentError, match="no operation demands the security scheme 'site'"):
+    with pytest.raises(DocumentError, match="no operation requires the security scheme 'site'"):
         compiled(guarded(one=[{"bearer": []}]), Config(authentication="site"))
 
 

@@ -155,7 +155,7 @@ def test_another_security_scheme_can_be_chosen() -> None:
     }
     assert "authentication" not in profile(Config(), root)
     assert 'authentication=HeaderToken("X-Key")' in profile(Config(authentication="key"), root)
-    with pytest.raises(DocumentError, match="no operation demands the security scheme 'kee'"):
+    with pytest.raises(DocumentError, match="no operation requires the security scheme 'kee'"):
         profile(Config(authentication="kee"), root)
 
 

@@ -167,7 +167,7 @@ def test_free_properties_beside_declared_ones(tmp_path: Path) -> None:
 
 def test_contradictory_all_of_parts_are_reported() -> None:
     made = compiled(document({"a.X": {"allOf": [{"type": "string"}, {"type": "integer"}]}}))
-    assert "[allOf] #/components/schemas/a.X: 'type' is said twice: the last one counts" in map(str, made.findings)
+    assert "[allOf] #/components/schemas/a.X: 'type' is stated twice: the last one counts" in map(str, made.findings)
 
 
 def test_names_starting_with_a_digit_become_class_names(tmp_path: Path) -> None:
