@@ -13,7 +13,7 @@ from .seeded import DAY, KINDS, iso
 from .state import World
 
 _CHANGES_PER_HUNDRED_PROJECTS: Final = 12
-"""Changes by people in a day, beside what happens every night by itself."""
+"""Changes by people per day, beside the automatic ones every night."""
 _KEPT_BACKUPS: Final = 14
 _RENEWED_BEFORE: Final = 30
 """Days before its end at which a certificate is renewed."""
@@ -49,7 +49,7 @@ class Churn:
         self._trace: list[AccountChange] = []
 
     def day(self, number: int) -> list[AccountChange]:
-        """Let one day pass in which the clock stands at its end; gives what happened, in order."""
+        """Simulate the day that ends at the clock's time, and return what happened, in order."""
         self._trace = []
         world = self._world
         self._renew_certificates()

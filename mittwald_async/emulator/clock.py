@@ -1,4 +1,4 @@
-"""The emulator's time: the machine's, moved forward at will, or one that stands still until it is advanced."""
+"""The emulator's time: the machine's, which can be advanced, or a virtual one that stands still until advanced."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Core:
         return self.specification.checker
 
     def _begin(self, faults: Faults) -> None:
-        """Everything that a reset makes anew beside the clock."""
+        """Everything that a reset recreates beside the clock."""
         options = self.options
         self.number: int = 0
         self.days: int = 0
@@ -128,7 +128,7 @@ class Core:
         return self.tenants[0].generator
 
     def reset(self, options: EmulatorOptions | None = None) -> None:
-        """Start over: state, tokens, budgets, events, faults, log. A virtual clock begins anew, a real one goes on."""
+        """Start over: state, tokens, budgets, events, faults, log. A virtual clock restarts, a real one continues."""
         faults = self._planned(options or self.options)  # first: refused ones change nothing
         self.options = options or self.options
         self.clock.restart(midnight(self.options.on))

@@ -38,7 +38,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int | None = None
     """Of the dice; `None`: the emulator's."""
     executed: bool = False
-    """True: the operation is carried out before its answer is spoilt. Always so for effects on the answer itself."""
+    """True: the operation is executed before its response is damaged. Always so for effects on the response itself."""
     status: int | None = None
     """Answer with this status instead, with an error body of the API's shape unless `body` or `html` says otherwise."""
     type: str = "InternalError"
@@ -55,7 +55,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncate: int | None = None
     """Close the connection after so many bytes of the body, though more were announced."""
     delay: float = 0.0
-    """Seconds until the request is looked at."""
+    """Seconds until the request is processed."""
     stall: float = 0.0
     """Seconds between carrying the request out and answering it."""
     gzip: bool = False

@@ -32,7 +32,7 @@ class UploadedPart(msgspec.Struct, frozen=True):
 
 
 class WriteDetails(msgspec.Struct, frozen=True):
-    """What a handler says of its write beyond what the core sees by itself."""
+    """What a handler reports of its write beyond what the core sees itself."""
 
     project_id: str | None = None
     customer_id: str | None = None
@@ -112,7 +112,7 @@ class EmulatedCall:
 
 Handler: TypeAlias = Callable[[EmulatedCall], Reply]
 UNDOCUMENTED: list[Operation[Any]] = []
-"""Routes that are no operation of the document: download addresses, webhooks, the metrics proxy."""
+"""Routes that are not operations of the document: download addresses, webhooks, the metrics proxy."""
 HANDLERS: dict[str, Handler] = {}
 
 

@@ -58,14 +58,14 @@ class LoggedRequest(msgspec.Struct, frozen=True):
 
 
 class ExecutedWrite(msgspec.Struct, frozen=True):
-    """One write that was carried out, whatever became of its answer."""
+    """One executed write, whatever happened to its response."""
 
     number: int
     """Of the request, counted from 1."""
     at: float
     """Unix seconds of the emulator's clock."""
     account: str
-    """Name of the account it was carried out in."""
+    """Name of the account in which it was executed."""
     operation_id: str
     method: str
     path: str
@@ -78,7 +78,7 @@ class ExecutedWrite(msgspec.Struct, frozen=True):
 
 
 def no_route(allowed: frozenset[str]) -> Fail:
-    """What is said where nothing is routed; `allowed` are the methods that are."""
+    """The response where no route matches; `allowed` are the methods that would."""
     if allowed:
         return Fail(405, "MethodNotAllowed", "this route does not know the method")
     return Fail(404, "NotFound", "there is no such route")

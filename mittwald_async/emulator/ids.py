@@ -78,7 +78,7 @@ class Ids:
         self._offset = int.from_bytes(digest[24:32], "big") % _SHORT_SPACE
 
     def dice(self, kind: int, number: int, purpose: int = 0) -> Dice:
-        """The dice of one object; `purpose` tells several streams of the same object apart."""
+        """The random numbers of one object; `purpose` separates several streams of the same object."""
         return Dice(self._seed + ((kind << 48 | number) << 8 | purpose).to_bytes(12, "big"))
 
     def dice_of(self, text: str) -> Dice:

@@ -38,7 +38,7 @@ class Transition(msgspec.Struct, kw_only=True):
 
 
 class RunningTransitions:
-    """Everything that is under way."""
+    """Every transition in progress."""
 
     def __init__(self) -> None:
         self.running: dict[Subject, Transition] = {}
@@ -46,7 +46,7 @@ class RunningTransitions:
         self._order = 0
 
     def start(self, subject: Subject, transition: Transition) -> None:
-        """Replaces what was under way for the same object."""
+        """Replaces the transition in progress of the same object."""
         self.running[subject] = transition
         if transition.due is not None:
             self._order += 1

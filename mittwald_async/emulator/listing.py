@@ -17,7 +17,7 @@ class Keys:
 
     Args:
         numbers: the generated ones.
-        deleted: sorted numbers that are no more; others than those in `numbers` do not matter.
+        deleted: sorted numbers of deleted items; numbers not in `numbers` do not matter.
         created: created ones, oldest first.
     """
 

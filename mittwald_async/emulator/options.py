@@ -28,7 +28,7 @@ class Transitions(msgspec.Struct, frozen=True, kw_only=True):
     """How long things take that take time: a project gets ready, an app is installed, a backup is written."""
 
     unit: Literal["seconds", "reads"] = "seconds"
-    """`reads`: a thing moves on after it was looked at so many times, however long that takes."""
+    """`reads`: an object moves on after so many reads, however long that takes."""
     length: float = 2.0
     """Seconds or reads of one phase; 0 means at once."""
     failing: float = 0.02
@@ -66,7 +66,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     """0: any free port."""
     seed: int = 0
-    """Same seed and same day, same account."""
+    """The same seed and date produce the same account."""
     on: date | None = None
     """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual clock
     starts at its beginning."""
@@ -80,7 +80,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     mfa: bool = False
     """The user's login asks for a second factor."""
     clock: Literal["real", "virtual"] = "real"
-    """`virtual`: time stands still until it is advanced; with it, same calls give the same bytes throughout."""
+    """`virtual`: time stands still until it is advanced; the same calls then produce the same bytes."""
     transitions: Transitions = Transitions()
     token: str = "token"  # noqa: S105
     """The main user's API token."""
@@ -89,7 +89,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     password: str = PASSWORD
     mfa_code: str = MFA_CODE
     auth: bool = True
-    """False: every token, and none, is taken for the user's."""
+    """False: any token, and none, is accepted as the user's."""
     validate: bool = True
     """False: requests are not checked against the document."""
     password_policy: bool = True

@@ -12,7 +12,7 @@ import msgspec
 
 
 class Lazy(Protocol):
-    """A list that may be made while it is read. `list` and `range`-like classes will do."""
+    """A list that may be generated while it is read. `list` and `range`-like classes qualify."""
 
     def __len__(self) -> int: ...
 
@@ -50,7 +50,7 @@ class ContentReply(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     status: int = 200
     breaks: bool = False
-    """The connection breaks after the last byte, where the emulator's options say so."""
+    """The connection breaks after the last byte, if the emulator's options say so."""
 
 
 class Issue(msgspec.Struct, frozen=True):

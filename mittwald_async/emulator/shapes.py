@@ -1,7 +1,7 @@
 """What a value has to look like: type expressions and the generated models' hints as a small tree.
 
 The tree is what requests are checked against (`validate`) and answers are invented from (`generate`). It is read from
-the models' annotations and from nothing else of the client.
+the models' annotations and nothing else of the client.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class World:
         self.clock = clock
         self.options = options
         self.transition_options: Transitions = options.transitions
-        """Assigned anew while it runs, see `Core.configure`."""
+        """Replaced while it runs, see `Core.configure`."""
         self.transitions: RunningTransitions = RunningTransitions()
         self.counting = True
         """False while the emulator itself looks: such reads do not move anything on."""
@@ -287,7 +287,7 @@ class World:
         return self.clock.iso()
 
     def new_id(self, kind: str) -> str:
-        """An id for an object to be created, or for something that is none of the kinds."""
+        """An id for an object to be created, or for something that is not of any kind."""
         self.serial += 1
         number = KINDS[kind].number if kind in KINDS else _WITHOUT_KIND
         return self.seeded.ids.uuid(number + _CREATED, self.serial)
@@ -376,11 +376,11 @@ class World:
         return dice.below(1_000_000) < self.transition_options.failing * 1_000_000
 
     def is_changing(self, kind: str, key: Key) -> bool:
-        """Whether something is under way for an object, also before it shows."""
+        """Whether a transition of an object is in progress, even if not visible yet."""
         return (kind, key) in self.transitions.running
 
     def follow_up(self, kind: str, key: Key, *steps: TransitionStep) -> None:
-        """As `begin`, but after what is under way for the same object."""
+        """As `begin`, but after the transition in progress for the same object."""
         running = self.transitions.running.get((kind, key))
         if running is None:
             self.begin(kind, key, *steps)

@@ -6,6 +6,6 @@ from datetime import UTC, datetime
 
 
 def seconds_of(text: str) -> float:
-    """Unix seconds of an RFC 3339 moment; without a zone it is taken for UTC. Raises ValueError."""
+    """Unix seconds of an RFC 3339 moment; without a zone it is read as UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""The words seeded accounts are made of: German persons, companies, places, and what hosting customers call things."""
+"""Vocabulary of seeded accounts: German persons, companies, places, and names that hosting customers use."""
 
 from __future__ import annotations
 

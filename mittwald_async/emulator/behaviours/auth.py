@@ -155,7 +155,7 @@ class TokenStore:
         return token.expires is not None and token.expires <= self._clock.now()
 
     def clear(self) -> None:
-        """Forget all; ids start anew."""
+        """Drop everything; ids start over."""
         self._count = 0
         for store in (self._by_secret, self._by_id, self._by_refresh):
             store.clear()
@@ -341,7 +341,7 @@ def logout(call: EmulatedCall) -> Reply:
 
 @handles("user-oauth-get-authorization")
 def authorize(call: EmulatedCall) -> Reply:
-    """Consent is taken for granted: back to where the browser came from, with a code."""
+    """Consent is assumed: redirect back to where the browser came from, with a code."""
     target = call.query.get("redirect_uri", "https://client.example/callback")
     given = {"code": "code-for-tests", **({"state": call.query["state"]} if "state" in call.query else {})}
     return EmptyReply(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})

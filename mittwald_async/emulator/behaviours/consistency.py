@@ -107,7 +107,7 @@ class Events:
     def wrote(
         self, created: Iterable[str], before: tuple[str, bytes] | None, about: dict[str, Any] | None = None
     ) -> str:
-        """Record a write; gives the event's id. `about` is what the control API tells of it."""
+        """Record a write and return the event's id. `about` is its description for the control API."""
         self._count += 1
         event_id = self._new_id()
         event = _WriteEvent(self._count, self._clock.now() + self.options.lag, frozenset(created), before)

@@ -304,7 +304,7 @@ def cancel_termination(call: EmulatedCall) -> Reply:
 
 
 def _put_item(call: EmulatedCall, change: Any) -> dict[str, Any]:
-    """Replace the item that the path names by what `change` makes of it."""
+    """Replace the item that the path names by the result of `change`."""
     world = world_of(call)
     key = _contract(call)
     value = world.read("contract", key)

@@ -289,7 +289,7 @@ def leave_redis(world: Objects, key: Key) -> None:
 
 
 def _unlink(world: Objects, kind: str, key: Key) -> None:
-    """No installation goes on naming a database that is gone."""
+    """No installation keeps a reference to a deleted database."""
     id, project = world.id(kind, key), world.parent(kind, key)
     scope = None if project is None else ("project", project)
     for installation in list(world.keys("app_installation", scope)):

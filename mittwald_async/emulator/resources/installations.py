@@ -342,7 +342,7 @@ def update(call: EmulatedCall) -> Reply:
 
 @after_step("reach desired software")
 def reach_software(world: Objects, key: Key) -> None:
-    """What was wanted of the system software runs now."""
+    """The desired system software runs now."""
     software: list[dict[str, Any]] = []
     for entry in world.read("app_installation", key)["systemSoftware"]:
         desired = entry["systemSoftwareVersion"]["desired"]
@@ -355,7 +355,7 @@ def reach_software(world: Objects, key: Key) -> None:
 
 
 def _lagging(value: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
-    """Chosen software while the installation still runs what it ran before: wanted, and not yet there."""
+    """Chosen software while the installation still runs the previous one: desired, and not yet current."""
     for before in value["systemSoftware"]:
         if before["systemSoftwareId"] == chosen["systemSoftwareId"]:
             wanted = {

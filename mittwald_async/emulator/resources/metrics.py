@@ -183,7 +183,7 @@ class _Course:
         return self._value(bucket, noise.below(400))
 
     def greatest(self, buckets: range) -> float | None:
-        """The greatest value of these buckets. Those that could have it are looked at first: dice are dear."""
+        """The maximum of these buckets. Candidates are evaluated first, since random numbers are expensive."""
         most = {bucket: max(self._value(bucket, 0), self._value(bucket, 399)) for bucket in buckets}
         found: float | None = None
         for bucket in sorted(most, key=most.__getitem__, reverse=True):

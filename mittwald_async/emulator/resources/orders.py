@@ -1,4 +1,4 @@
-"""Orders: what is wanted becomes a server, project, domain or certificate once the order is executed."""
+"""Orders: the ordered server, project, domain or certificate exists once the order is executed."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _add_order(call: EmulatedCall, customer_id: str, kind: str, name: str, cents
 @handles("order-create-order")
 def create_order(call: EmulatedCall) -> Reply:
     """New, confirmed, executed; a share is rejected. What was ordered exists as soon as the order is taken, and
-    gets ready by itself."""
+    becomes ready on its own."""
     world = world_of(call)
     kind: str = call.body.get("orderType", "projectHosting")
     wish = _Wish(call, kind, call.body.get("orderData", {}))

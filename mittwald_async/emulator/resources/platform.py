@@ -1,4 +1,4 @@
-"""What the platform tells everybody, and small things that hang on users and customers."""
+"""Announcements of the platform, and small things that belong to users and customers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tlds(call: EmulatedCall) -> Reply:
 
 @handles("domain-suggest")
 def suggest(call: EmulatedCall) -> Reply:
-    """Names made of the prompt that no user of the account has."""
+    """Names derived from the prompt that no user of the account has."""
     world = world_of(call)
     taken = {world.read("domain", key)["domain"] for key in world.keys("domain")}
     base = slug(call.query["prompt"]) or "domain"

@@ -83,7 +83,7 @@ def get_public_key(call: EmulatedCall) -> Reply:
 
 @handles("extension-generate-session-token")
 def generate_session_token(call: EmulatedCall) -> Reply:
-    """What an extension's page in the browser gets: who looks at which instance, for a minute."""
+    """The session token for an extension's page in the browser: it names the user and the instance, for a minute."""
     call.pure = True
     world = world_of(call)
     value = world.read("extension_instance", located(call, "extension_instance", "extensionInstanceId"))
