@@ -1,4 +1,4 @@
-"""Functions that callers hand in."""
+"""Functions that callers pass."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the pool. Calls under way fail. An aiohttp session that was handed in stays open.
+        """Close the pool. Calls in flight fail. An external aiohttp session stays open.
 
         Raises:
             ClientStateError: it is a clone, or was opened on another event loop that still runs.
@@ -407,7 +407,7 @@ class _ResponseSender:
 
 
 def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | Session | None) -> str:
-    """What compression responses may have: what can be undone here, or what a session that was handed in asks for."""
+    """Supported content codings of responses, or those that an external session requests."""
     if session is None or isinstance(session, Session):
         return accepted() if pool.compressed else "identity"
     return session.headers.get("Accept-Encoding") or accepted()

@@ -1,4 +1,4 @@
-"""Time and chance as things that can be handed in, so that tests neither sleep nor roll dice."""
+"""Time and randomness as injectable objects, so that tests neither sleep nor depend on chance."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class SystemClock:
 SYSTEM_CLOCK = SystemClock()
 
 _LOOK_EVERY = 0.02
-"""Real seconds after which a clock that was handed in is looked at: nothing says when it is moved on."""
+"""Real seconds between looks at an injected clock, which does not announce when it is moved."""
 
 
 @asynccontextmanager
 async def time_limit(clock: Clock, seconds: float | None) -> AsyncGenerator[None, None]:
-    """Bound what is done within by a clock's time. Real time counts as well: a clock that stands still hangs nothing.
+    """Bound a block by a clock's time. Real time counts as well, so that a clock that stands still cannot hang it.
 
     Args:
         clock: what the seconds are measured by.

@@ -82,7 +82,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def _at(said: Mapping[str, Any], path: str) -> object:
-    """What stands at a dotted path. A number leads into a list."""
+    """The value at a dotted path. A number is a list index."""
     found: object = said
     for name in path.split("."):
         if isinstance(found, list) and name.isascii() and name.isdigit():
@@ -95,7 +95,7 @@ def _at(said: Mapping[str, Any], path: str) -> object:
 
 
 def _first(said: Mapping[str, Any], paths: Iterable[str], kind: type) -> object:
-    """The first thing of a kind that stands at one of the paths."""
+    """The first value of a type at one of the paths."""
     return next((found for path in paths if isinstance(found := _at(said, path), kind)), None)
 
 

@@ -457,7 +457,7 @@ class PagingError(ApiClientError):
     """A page could not be fetched; the cause is chained.
 
     Attributes:
-        resume: token for `Pages.resume`, which goes on with the first item not yet delivered.
+        resume: token for `Pages.resume`, which continues with the first item not yet delivered.
         items: what `Pages.collect` had gathered by then; empty where items were handed out one by one.
     """
 

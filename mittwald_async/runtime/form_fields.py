@@ -1,4 +1,4 @@
-"""Parts of a form that are no files."""
+"""Parts of a form that are not files."""
 
 from __future__ import annotations
 

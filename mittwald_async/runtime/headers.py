@@ -33,7 +33,7 @@ _LONGEST_WAIT = 31 * 86_400.0
 
 
 class RedactedStr(str):
-    """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
+    """A header value with an opaque `repr`: it may be among the locals of any frame of a traceback."""
 
     __slots__ = ()
 

@@ -23,7 +23,7 @@ def member(value: Any, wire: str) -> Any:
 
 
 def member_at(value: Any, path: str) -> Any:
-    """What stands at a path of wire names joined by dots; `None` where there is nothing."""
+    """The value at a path of wire names joined by dots; `None` if there is none."""
     if "." in path:
         first, _, rest = path.partition(".")
         return member_at(member(value, first), rest)

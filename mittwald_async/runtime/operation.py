@@ -147,7 +147,7 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
     errors: tuple[int, ...] = ()
     """Documented error statuses."""
     error_types: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Types of the bodies of documented errors, each with its statuses; 0 stands for all that are not named."""
+    """Types of the bodies of documented errors, each with its statuses; 0 means all other statuses."""
     paging: Paging | None = None
     """Set for every operation whose success is a list, also where the list comes whole."""
 
@@ -220,7 +220,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     items: list[T]
     total: int | None = None
-    """Items in the whole list, where the server tells."""
+    """Items in the whole list, if the server states it."""
     limit: int | None = None
     """Items asked for; `None` for a list that comes whole."""
     skip: int = 0
@@ -240,7 +240,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         total = "" if self.total is None else f" of {self.total}"
         return rows(names, values, f"{len(self.items)} items{total}")
 
-    if not TYPE_CHECKING:  # for checkers it is no sequence at all
+    if not TYPE_CHECKING:  # for checkers it is not a sequence
 
         def _no_sequence(self, *_: object) -> NoReturn:
             raise TypeError(

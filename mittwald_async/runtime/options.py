@@ -78,7 +78,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_rate: tuple[float, float] | None = None
     """A ceiling of your own, `(calls, seconds)`, whatever the server allows."""
     max_concurrency: int | None = None
-    """Calls under way at most; further ones wait."""
+    """Maximum of calls in flight; further ones wait."""
     max_wait: float | None = None
     """Longest wait in seconds for the request budget; a longer one raises `RateLimitError` at once.
     `None`: as long as it takes, up to a whole window of the budget, which is what bulk work wants."""
@@ -149,7 +149,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         if given.get("headers", UNSET) is None:
             del given["headers"]
         elif isinstance(given.get("headers"), Mapping):
-            # A header given anew replaces the old one however either is spelled.
+            # A new header replaces the old one in any case of its letters.
             new = {str(name).lower() for name in given["headers"]}
             kept = {name: value for name, value in self.headers.items() if name.lower() not in new}
             given["headers"] = {**kept, **given["headers"]}
@@ -157,7 +157,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OptionValues(TypedDict, total=False):
-    """The options as keyword arguments; what each means is said at `Options`. A test holds the two together."""
+    """The options as keyword arguments; `Options` explains them. A test keeps the two consistent."""
 
     timeout: float | None
     connect_timeout: float | None

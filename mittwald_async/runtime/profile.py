@@ -24,7 +24,7 @@ class ForbiddenEnding(msgspec.Struct, frozen=True):
 
     path: str
     problem: str
-    """What to do instead, as a sentence for the error; `{url}` stands for the address that was given."""
+    """Advice for the error message, as a sentence; `{url}` is replaced by the given address."""
 
 
 class EventIds(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError("base_url: credentials do not belong into the URL; use token=… or credentials=…")
         if is_exposed(url) and not allow_http:
             raise ConfigurationError(
-                f"base_url: {text!r} would send the token in the clear; use https://, or allow_http=True if that is meant"
+                f"base_url: {text!r} would send the token unencrypted; use https://, or allow_http=True if that is intended"
             )
         path = url.path.rstrip("/")
         for ending in self.forbidden_endings:

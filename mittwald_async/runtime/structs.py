@@ -74,7 +74,7 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=T
 class Unknown:
     """A value that fits no documented variant of a union. Its JSON is kept and encodes back unchanged.
 
-    Two are equal if their JSON is: `true` is not 1, though Python says so; 1 and 1.0 are the same number.
+    Two are equal if their JSON is equal: `true` is not 1, though Python says so; 1 and 1.0 are the same number.
     """
 
     __slots__ = ("value",)
@@ -112,7 +112,7 @@ def _hashable(value: Any) -> object:
 
 
 Test: TypeAlias = tuple[Any, ...]
-"""A question to a JSON value, by which a union's plan tells variants apart:
+"""A test of a JSON value, by which a union's plan selects variants:
 
 - `("const", "wireName", (values…))`: the property has one of the values
 - `("keys", ("wire", "keys"))`: an object with all of these properties

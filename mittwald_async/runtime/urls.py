@@ -14,7 +14,7 @@ _WHOLE_URL = re.compile("https?://", re.I)
 
 
 def is_whole_url(text: str) -> bool:
-    """Whether the text names a scheme that requests can go by, so that it is no path."""
+    """Whether the text starts with a supported URL scheme, so that it is not a path."""
     return _WHOLE_URL.match(text) is not None
 
 
@@ -33,7 +33,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_exposed(url: URL) -> bool:
-    """Whether what is sent to the URL goes over a network in the clear."""
+    """Whether requests to the URL cross a network unencrypted."""
     return url.scheme == "http" and not is_loopback(url.host)
 
 

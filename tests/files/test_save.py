@@ -241,7 +241,7 @@ async def test_a_file_created_in_between_is_protected_too(target: Path) -> None:
     assert target.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize(("path", "said"), [(".", "is a directory"), ("no/such/place", "is no directory")])
+@pytest.mark.parametrize(("path", "said"), [(".", "is a directory"), ("no/such/place", "is not a directory")])
 async def test_an_unwritable_target(tmp_path: Path, path: str, said: str) -> None:
     host = FileHost(CONTENT)
     with pytest.raises(InvalidArgumentError, match=said):

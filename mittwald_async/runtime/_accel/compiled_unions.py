@@ -26,7 +26,7 @@ from ..schema.unions import CHOOSERS, Chooser, required, steps_of
 from ..structs import Test, UnionStandIn, Unknown
 
 Hook = Callable[[Any, Any], Any]
-"""A chooser with the signature of a `dec_hook`: what is expected comes with the value, and is not looked at."""
+"""A chooser with the signature of a `dec_hook`; the expected type is passed with the value, and ignored."""
 
 INLINE = 6
 """Up to so many variants that differ in a constant are compared one by one; a table costs one more call."""

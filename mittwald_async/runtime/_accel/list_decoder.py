@@ -43,7 +43,7 @@ def _first(tagged: Read, split: Read) -> Read:
 
 
 def list_of(stand_in: type[UnionStandIn]) -> Read:
-    """The decoder of a list of a union that looks at each item's constant before it decodes the item."""
+    """The decoder of a list of a union that reads each item's constant before it decodes the item."""
     plain = _plain(list[stand_in], stand_in)  # type: ignore[valid-type]
     choices = _Choices(stand_in)
     split = msgspec.json.Decoder(list[msgspec.Raw]).decode

@@ -15,7 +15,7 @@ R = TypeVar("R")
 E = TypeVar("E")
 
 _LIMIT = 64
-"""Items under way at once by default; the rate limit decides how many of them are really sent."""
+"""Items in flight at once by default; the rate limit decides how many of them are really sent."""
 _ELEMENTS = 1000
 """Elements of merged lists that may wait to be taken: a page of the usual size."""
 
@@ -35,7 +35,7 @@ class _Fan(Generic[E]):
         return await self._crew.next()
 
     async def aclose(self) -> None:
-        """End it: whatever is under way is cancelled and gone afterwards."""
+        """End it: all calls in flight are cancelled, and finished on return."""
         await self._crew.close()
 
     def __del__(self) -> None:
@@ -76,9 +76,9 @@ def fan_out(
 
     Args:
         source: any iterable or async iterable, of any length, a `Pages` for example. An item is taken when there is a
-            place for it, and no more than `2 * limit` are under way or waiting to be used.
+            slot for it, and at most `2 * limit` are in flight or waiting to be consumed.
         func: gives an awaitable for an item.
-        limit: calls under way at once, 1 or more.
+        limit: calls in flight at once, 1 or more.
         ordered: deliver in the order of the source. A slow item then holds back those after it.
         on_error: `collect` delivers errors as outcomes; `raise` raises the first one and cancels the rest.
         progress: called after every finished item. What it raises ends the fan-out.
@@ -110,7 +110,7 @@ def fan_out_items(
         source: as for `fan_out`.
         func: gives a `Pages` or another async iterable for an item.
         limit: lists being read at once, 1 or more.
-        on_error: `raise` raises the first error and cancels the rest; `collect` goes on with the other lists and keeps
+        on_error: `raise` raises the first error and cancels the rest; `collect` continues with the other lists and keeps
             the failed ones in `.failures`.
         progress: called after every finished list.
 
@@ -139,7 +139,7 @@ async def gather_bounded(
 
     Raises:
         InvalidArgumentError: an argument cannot be used.
-        Exception: the first error of `func` or `source`; calls still under way are cancelled.
+        Exception: the first error of `func` or `source`; calls in flight are cancelled.
     """
     _check(source, func, limit, "raise", progress)
     fan = FanOut(MapPool(source, func, ordered=True, limit=limit, window=None, on_error="raise", progress=progress))

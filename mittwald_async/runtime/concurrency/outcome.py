@@ -44,7 +44,7 @@ class Progress(NamedTuple):
     Attributes:
         done: items that are finished, failed ones included.
         failed: items that failed.
-        running: items under way.
+        running: items in flight.
     """
 
     done: int

@@ -1,4 +1,4 @@
-"""The engine below every fan-out: takes items from a source, has a bounded number under way, hands results over.
+"""The engine of every fan-out: takes items from a source, runs a bounded number of them, and yields results.
 
 A crew is what its tasks refer to; the iterator in the user's hands refers to the crew but not the other way round. So
 dropping the iterator is noticed and ends the tasks.
@@ -30,7 +30,7 @@ class WorkerPool(ABC, Generic[T, E]):
     """Works on the items of one source. `E` is what is handed over, in any number per item.
 
     Args:
-        limit: items under way at once.
+        limit: items in flight at once.
         window: elements that may wait to be taken, `None` for any number.
         on_error: `raise` ends everything with the first error.
     """
@@ -59,7 +59,7 @@ class WorkerPool(ABC, Generic[T, E]):
         self._error: BaseException | None = None
         """Ends everything at once."""
         self._last_error: BaseException | None = None
-        """Of the source: raised when what was under way is done."""
+        """The error of the source, raised once the items in flight are done."""
 
     @abstractmethod
     async def work(self, item: T, number: int) -> None:
@@ -242,7 +242,7 @@ class MapPool(WorkerPool[T, Outcome[T, R]]):
 
 
 class FlatMapPool(WorkerPool[T, tuple[T, R]]):
-    """The elements of many lists, as they come. A list counts as one item, under way until its end."""
+    """The elements of many lists, as they come. A list counts as one item, in flight until its end."""
 
     def __init__(
         self,

@@ -46,5 +46,5 @@ class BasicLogin:
         return self._token
 
     async def refused(self, token: Secret, exchange: Exchange) -> bool:
-        """There is nothing else to try."""
+        """No alternative exists."""
         return False

@@ -52,7 +52,7 @@ def resolve(
 
 
 def _not_a_login(token: StaticToken, scheme: Scheme) -> StaticToken:
-    """A token that cannot be one: `user:password` in place of what is made of it for the header."""
+    """An impossible token: `user:password` instead of its encoded form for the header."""
     if scheme == BASIC and ":" in token.current().reveal():
         raise ConfigurationError(
             "token: this API takes a user name and a password: pass credentials=BasicLogin(user, password)"

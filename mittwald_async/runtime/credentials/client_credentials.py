@@ -14,7 +14,7 @@ from .token_exchange import FORM, Exchange, Grant, LoginStep, grant_in, refusal,
 
 @final
 class ClientCredentials(Renewable):
-    """An id and a secret that are exchanged for bearer tokens, anew before each expires."""
+    """An id and a secret that are exchanged for bearer tokens, before each of them expires."""
 
     __slots__ = ("_client_id", "_client_secret", "_scopes", "_token_url")
 

@@ -86,7 +86,7 @@ def text_flaw(text: object) -> str:
 
 
 def digest(kind: str, text: str) -> str:
-    """What tells credentials apart and does not tell them."""
+    """An identifier of credentials that does not reveal them."""
     return hashlib.sha256(_bytes(f"credentials:{kind}:{text}")).hexdigest()[:24]
 
 

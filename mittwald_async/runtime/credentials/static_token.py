@@ -61,5 +61,5 @@ class StaticToken:
         return self._token
 
     async def refused(self, token: Secret, exchange: Exchange) -> bool:
-        """There is no other token."""
+        """No other token exists."""
         return False

@@ -108,7 +108,7 @@ class Download:
         Args:
             path: the target, in an existing directory.
             sha256: hexadecimal checksum the file must have; by default the one of the download, if any.
-            resume: go on from a part file that an earlier try left, if the server confirms that it is of this file.
+            resume: continue from the part file of an earlier attempt, if the server confirms that it is of this file.
             overwrite: replace an existing target, at the very end. False: refuse before anything is sent.
             progress: is called with the bytes that are on disk and the size of the file (`None` where the server does
                 not say), at the start, about once a megabyte, and at the end.

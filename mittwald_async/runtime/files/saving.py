@@ -31,7 +31,7 @@ PIECE = 1 << 20
 T = TypeVar("T")
 
 _being_written: set[Path] = set()
-"""Part files of downloads under way in this process."""
+"""Part files of downloads in progress in this process."""
 
 
 async def save(
@@ -170,7 +170,7 @@ class Part:
         if self.path.is_dir():
             raise InvalidArgumentError("path", f"{self.path} is a directory")
         if not self.target.parent.is_dir():
-            raise InvalidArgumentError("path", f"{self.target.parent} is no directory")
+            raise InvalidArgumentError("path", f"{self.target.parent} is not a directory")
         if not os.access(self.target.parent, os.W_OK | os.X_OK):
             raise InvalidArgumentError("path", f"{self.target.parent} cannot be written to: permission denied")
         if self.target.is_dir():
@@ -178,7 +178,7 @@ class Part:
         if not self.target.exists():
             return
         if not self.target.is_file():  # the rename at the end would replace a device like /dev/null itself
-            raise InvalidArgumentError("path", f"{self.target} is no regular file")
+            raise InvalidArgumentError("path", f"{self.target} is not a regular file")
         if not overwrite:
             raise InvalidArgumentError("path", f"{self.target} exists: pass overwrite=True to replace it")
 
@@ -194,7 +194,7 @@ class Part:
         if facts.source != self._source or (facts.size is not None and position > facts.size):
             return None
         if position == facts.size:
-            # Asking for nothing is an error to servers; the last byte tells as well that the file is the same.
+            # Servers reject an empty range; the last byte also shows that the file is the same.
             position -= 1
         if position <= 0:
             return None

@@ -35,7 +35,7 @@ class TextLines:
     Args:
         sender: the client's.
         operation, path, query: what is asked for.
-        follow: go on with what is added later, until the loop is left.
+        follow: continue with new lines until the loop is left.
         every: seconds between two looks while following.
         clock: time.
 

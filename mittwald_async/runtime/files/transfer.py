@@ -24,7 +24,7 @@ from ..logs import logger
 from ..operation import Operation
 
 BREAKS = 5
-"""Times in a row that a broken connection is taken up again; counted anew after progress."""
+"""Consecutive resumptions of a broken connection; progress resets the count."""
 PROGRESS = 1 << 20
 _PROGRESS_SHARE = 0.1
 """Progress is `PROGRESS` bytes, or this share of what is missing if that is less."""
@@ -280,7 +280,7 @@ class Transfer:
         missing = PROGRESS if self.size is None else _PROGRESS_SHARE * (self.size - self._counted_from)
         if 0 < reached - self._counted_from >= min(PROGRESS, missing):
             self._breaks = 0
-        # Where the file starts over each time, coming as far as before is no progress.
+        # If the file starts over each time, getting equally far is not progress.
         self._counted_from = max(self._counted_from, reached)
         await self._reconnect(broken, reached, validator is not None or rewind is not None or not reached)
         if reached and self.position == reached:
@@ -310,7 +310,7 @@ class Transfer:
 
 
 def _given_up(broken: ApiClientError, breaks: int, reached: int, size: int | None) -> ApiClientError:
-    """The error of the last break, which tells how far the download came."""
+    """The error of the last break, which states how far the download got."""
     whole = "" if size is None else f" of {size}"
     if isinstance(broken, TransportError):
         broken.message += f", at byte {reached}{whole}"

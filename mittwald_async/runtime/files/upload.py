@@ -71,10 +71,10 @@ async def multipart(body: Mapping[str, object], usual: Mapping[str, str] | None 
         usual: the media types of files that do not say theirs, neither themselves nor by their names; by wire name.
 
     Returns:
-        The body. Files are looked at (size, readable), not read.
+        The body. Files are inspected (size, readable), not read.
 
     Raises:
-        InvalidArgumentError: a value is no `Upload`, a file cannot be read, or a content type cannot be sent.
+        InvalidArgumentError: a value is not an `Upload`, a file cannot be read, or a content type cannot be sent.
     """
     parts: list[_Part] = []
     for name, value in body.items():

@@ -145,7 +145,7 @@ def _required(variant: type) -> tuple[str, ...]:
 
 
 def variants_of(stand_in: type[UnionStandIn]) -> tuple[Any, ...]:
-    """The types a stand-in stands for, in the order its plan counts them."""
+    """The types of a stand-in, in the order of its plan."""
     module = stand_in.__module__ if stand_in.__module__ in sys.modules else ""
     models = module.rpartition(".")[0]
     return tuple(

@@ -22,7 +22,7 @@ def is_struct(expected: Any) -> TypeGuard[type[msgspec.Struct]]:
 
 
 def is_stand_in(expected: Any) -> TypeGuard[type[UnionStandIn]]:
-    """Whether a type stands for a union."""
+    """Whether a type is a stand-in for a union."""
     return isinstance(expected, type) and issubclass(expected, UnionStandIn)
 
 

@@ -26,7 +26,7 @@ Check = Callable[[Any], bool]
 
 NUMBERS = (int, float)
 LARGEST_INTEGRAL = 2.0**53
-"""Floats from here on are not taken for integers: `9007199254740993.0` is a float that ends in 2."""
+"""Floats from here on are not accepted as integers: `9007199254740993.0` is a float that ends in 2."""
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -160,7 +160,7 @@ def keeps_all(made: Any, value: Any) -> bool:
 
 
 def loss(made: Any, value: Any) -> int:
-    """How many properties of a JSON value have no field in what was made of it, at any depth."""
+    """Number of properties of a JSON value without a field in the decoded value, at any depth."""
     if isinstance(made, Struct):
         if value.__class__ is not dict:
             return 0
