@@ -107,7 +107,7 @@ class Mittwald(Groups, Client):
         Args:
             stack_id, service_id: the container.
             tail: the last lines only.
-            follow: go on with what is added later, until the loop is left.
+            follow: continue with new lines until the loop is left.
             every: seconds between two looks while following; each is a request.
 
         Raises (while reading):

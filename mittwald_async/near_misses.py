@@ -40,7 +40,7 @@ _ELSEWHERE: dict[str, str] = {
 }
 _SHOWN = 4
 _LETTERS = 5
-"""So many letters in a row, and a name is taken for a part of another."""
+"""Length from which a name may count as a part of another."""
 
 
 def where_is(name: str, known: list[str]) -> str:

@@ -43,7 +43,7 @@ _NANO = 1_000_000_000
 
 
 class _OpenCall:
-    """A call under way."""
+    """A call in flight."""
 
     __slots__ = ("context", "failed", "span")
 

@@ -197,7 +197,7 @@ class Dns:
         return await self._found(host, write)
 
     async def _found(self, host: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it, a second time where the zone is no longer the one that is remembered."""
+        """Do it, and retry if the remembered zone no longer exists."""
         try:
             return await work()
         except NotFoundError:

@@ -56,7 +56,7 @@ def covers(zone: str, name: str) -> bool:
 
 
 def suffixes(name: str) -> Iterator[str]:
-    """What a name may belong to, the shortest that anybody can register first: `example.org`, `www.example.org`."""
+    """Names that may be the zone, the shortest registrable one first: `example.org`, `www.example.org`."""
     labels = name.split(".")
     # Below co.uk and its like, a search for two labels would find everything.
     start = 3 if len(labels) > 2 and len(labels[-2]) <= 3 else 2

@@ -152,7 +152,7 @@ def checked_type(type: Any) -> str:
     """The type in capitals.
 
     Raises:
-        InvalidArgumentError: there is no such type here.
+        InvalidArgumentError: the type is not supported.
     """
     found = type.upper() if isinstance(type, str) else type
     if found not in _NORMAL:

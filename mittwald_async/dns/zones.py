@@ -65,7 +65,7 @@ class Zones:
         """The id of the zone of just this name, made where there is none yet.
 
         Raises:
-            NotFoundError: there is no zone above it either.
+            NotFoundError: no zone is above it either.
         """
         async with self._search:
             if name in self._ids:

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 )
 _GROUPING = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
 _WORDS = _GROUPING | frozenset(("and", "or", "unless", "bool", "offset", "atan2", "start", "end", "inf", "nan"))
-"""Names that are no metrics."""
+"""Names that are not metrics."""
 
 
 def restricted(promql: str, label: str, value: str) -> str:

@@ -176,7 +176,7 @@ _ENTITIES = {"NaN": math.nan, "Inf": math.inf, "NegInf": -math.inf}
 
 
 def _numbers(column: list[Any], entities: dict[str, list[int]] | None) -> list[float | None]:
-    """The values; what JSON has no numbers for stands beside them, by its places."""
+    """The values; those that JSON cannot express are given separately, by their positions."""
     values = [None if value is None else float(value) for value in column]
     for name, places in (entities or {}).items():
         for place in places:

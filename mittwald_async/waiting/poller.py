@@ -64,7 +64,7 @@ class Poller(Generic[T]):
 
     @property
     def idle(self) -> bool:
-        """There is no waiter."""
+        """The poller has no waiters."""
         return not self._watches
 
     async def wait(
@@ -128,7 +128,7 @@ class Poller(Generic[T]):
                 else:
                     await self._round(pending, now)
         except BaseException as error:
-            # Whatever it is, no caller may go on waiting for a poller that has ended.
+            # Whatever the error, no caller may wait for a poller that has ended.
             for watch in self._pending():
                 watch.fail(error)
             if not isinstance(error, Exception):

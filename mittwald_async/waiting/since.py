@@ -18,7 +18,7 @@ T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 Stamps: TypeAlias = Callable[[Any], tuple[datetime, ...]]
-"""When the state of an object was set, as far as the object says so; its parts may have states of their own."""
+"""When the state of an object was set, if it says so; its parts may have their own states."""
 
 SETTLE = 10.0
 """Seconds after a write of ours during which an unchanged state is not believed. Servers start changes a moment later."""

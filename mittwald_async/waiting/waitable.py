@@ -47,7 +47,7 @@ class Waitable(Generic[T]):
         id: its own id, as in the last part of a key. Needed for `list`.
         list: all things of one scope; the scope is `""` where one list has them all.
         scope: the scope of a key as far as it is known without, or else with, the thing itself or one of its kind.
-        stamps: when the state was set, as far as the thing says so.
+        stamps: when the state was set, if the object says so.
         gone: being away is what is waited for.
     """
 
@@ -136,7 +136,7 @@ class Waiter(Generic[T]):
 
     @property
     def settles(self) -> float | None:
-        """When a state that is not believed yet will be; `None` where there is no such moment."""
+        """When a state that is not trusted yet will be; `None` if never."""
         return self._demand.settles if self._stale else None
 
     def _follow(self, state: str, thing: T) -> None:
@@ -155,7 +155,7 @@ class Waiter(Generic[T]):
         return OperationFailed(text, state=state, last=thing)
 
     def missed(self, now: float, grace: float, error: ApiClientError) -> None:
-        """The thing is not there, or not for us; end the wait if that is wanted, or lasts."""
+        """The object is missing or forbidden; end the wait if that is expected, or persists."""
         self.error = error
         if self.kind.gone and (isinstance(error, NotFoundError) or self.last is not None):
             self._is_gone()
@@ -184,7 +184,7 @@ class Waiter(Generic[T]):
             self.result.set_exception(error)
 
     def forget(self) -> None:
-        """The result is not wanted any more, whatever it is."""
+        """The result is no longer needed, whatever it is."""
         if not self.result.cancel() and not self.result.cancelled():
             self.result.exception()
 

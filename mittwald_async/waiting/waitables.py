@@ -221,7 +221,7 @@ def certificate_request(mw: Groups) -> Waitable[CertificateRequest]:
 
 
 def ingress(mw: Groups) -> Waitable[Ingress]:
-    """Either kind of TLS will do: issued on request (`is_created`), or with a certificate of one's own."""
+    """Either kind of TLS counts: issued on request (`is_created`), or with a custom certificate."""
 
     def issued(thing: Ingress) -> bool:
         created = getattr(thing.tls, "is_created", None)
@@ -357,7 +357,7 @@ def cronjob_execution(mw: Groups) -> Waitable[CronjobExecution]:
 
 
 def domain(mw: Groups, process: str) -> Waitable[Domain]:
-    """A domain is here once it is connected and no process of this kind is under way."""
+    """A domain is ready once it is connected and no process of this kind is in progress."""
 
     def of_kind(thing: Domain) -> list[Any]:
         return [found for found in thing.processes or () if found.process_type == process]

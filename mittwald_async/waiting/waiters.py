@@ -425,7 +425,7 @@ class Waiters:
         Args:
             poll: asks, for example `lambda: mw.cronjob.get_execution(job, run)`.
             done: whether what it gave ends the wait.
-            failed: whether it never will; looked at first.
+            failed: whether it failed for good; evaluated first.
             state: what is shown as the state of a value, and followed by `on_change`; without it the value's `status`
                 or `phase`, or the value itself.
             timeout, on_change: as for all.
@@ -536,7 +536,7 @@ async def _asked(name: str, ask: Callable[..., Awaitable[T]], key: Key) -> T:
 
 
 def _plain(name: str, function: Callable[[T], object]) -> Callable[[T], object]:
-    """The function, whose result is looked at: a coroutine is true, whatever it would come to."""
+    """The function, whose result is checked: a coroutine is truthy, whatever it would return."""
 
     def call(value: T) -> object:
         found = function(value)

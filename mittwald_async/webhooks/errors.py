@@ -1,4 +1,4 @@
-"""Why a call is not taken for one of mittwald's."""
+"""Why a call is not accepted as mittwald's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What mittwald tells an extension about its instances, as one union with a class for each kind."""
+"""Notifications of an extension about its instances, as one union with a class for each kind."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def event_of(body: bytes, url: str | None) -> WebhookEvent:
         url: the path or URL that was called, which marks trials; without it, the one named in the body.
 
     Raises:
-        SignatureError: it is no event.
+        SignatureError: it is not an event.
     """
     try:
         decoded: Any = msgspec.json.decode(body)

@@ -22,7 +22,7 @@ ALGORITHM = "ed25519"
 _KEPT = 256
 """Keys; a new one comes every few weeks or months."""
 _LOOKUPS, _PER = 10, 60.0
-"""Serials not known here that are looked up within so many seconds: anybody can send made-up ones."""
+"""Unknown serials that are looked up within so many seconds: anyone can send made-up ones."""
 _UNKNOWN_KEPT, _UNKNOWN_FOR = 1024, 60.0
 """Serials that the server does not know, and seconds for which it is not asked again."""
 

@@ -1,4 +1,4 @@
-"""Which calls came before. A sender repeats a call until it hears a 2xx, and anybody who saw one may repeat it later."""
+"""Which calls were received before. A sender repeats a call until it receives a 2xx, and an eavesdropper may do so later."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def take_apart(token: object) -> Jwt:
     """The parts of a token.
 
     Raises:
-        SessionTokenError: it is no JWT, or one of another algorithm than EdDSA.
+        SessionTokenError: it is not a JWT, or has an algorithm other than EdDSA.
     """
     if not isinstance(token, str) or len(token) > _LONGEST or token.count(".") != 2:
         raise SessionTokenError("the session token is not a JWT")

@@ -34,7 +34,7 @@ class Verifier:
     (`pip install "mittwald-async[webhooks]"`).
 
     Args:
-        groups: a client; `Mittwald.anonymous()` will do for `verify` and `session`.
+        groups: a client; `Mittwald.anonymous()` is enough for `verify` and `session`.
         store: remembers which calls came before, see `ReplayStore`; by default in memory, for one process.
         clock, wall: time, for tests.
     """
