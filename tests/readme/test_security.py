@@ -21,11 +21,11 @@ HELD = {
         "client/test_secrets.py::test_no_object_shows_the_token",
         "client/test_secrets.py::test_a_secret_in_the_path_is_in_no_message",
     ),
-    "Arguments that may be secret are in no frame of ours.": (
+    "Secret arguments are in no frame of this package.": (
         "client/test_repeated_and_refused.py::test_a_password_is_in_no_variable_of_a_traceback",
         "client/test_repeated_and_refused.py::test_a_password_is_in_no_variable_of_a_cancelled_calls_traceback",
     ),
-    "Nothing secret goes out in the clear.": (
+    "Nothing secret is sent unencrypted.": (
         "client/test_repeated_and_refused.py::test_a_plain_http_base_url_needs_explicit_permission",
     ),
     "No other origin gets them.": (
@@ -43,7 +43,7 @@ HELD = {
         "client/test_certificates.py::test_verification_cannot_be_switched_off",
     ),
     "Cookies are not kept": ("client/test_lifetime.py::test_the_user_agent_is_sent_and_cookies_are_not_kept",),
-    "Values cannot leave their place.": (
+    "Values cannot change the request.": (
         "transport/test_build.py::test_any_text_arrives_as_one_segment",
         "transport/test_build.py::test_values_that_would_change_the_path_are_refused_by_name",
         "transport/test_build.py::test_header_values_cannot_add_headers",
@@ -52,7 +52,7 @@ HELD = {
         "client/test_broken_responses.py::test_a_response_that_grows_too_large_is_refused_with_advice",
         "client/test_errors.py::test_an_error_body_is_read_up_to_a_limit",
     ),
-    "Repeating is safe.": (
+    "Retries are safe.": (
         "transport/test_retry.py::test_other_calls_are_retried_only_if_they_were_not_executed",
         "client/test_retries.py::test_a_write_that_may_have_arrived_is_not_sent_again",
         "client/test_retries.py::test_a_server_that_hangs_up_gets_exactly_the_reported_attempts",
@@ -61,7 +61,7 @@ HELD = {
 
 
 def test_each_promise_names_existing_tests() -> None:
-    promises = TEXT.partition("## What is promised")[2].partition("\n## ")[0]
+    promises = TEXT.partition("## Promises")[2].partition("\n## ")[0]
     assert re.findall(r"^- \*\*(.*?)\*\*", promises, re.MULTILINE) == list(HELD)
     missing: list[str] = []
     for path, _, name in (test.partition("::") for tests in HELD.values() for test in tests):
