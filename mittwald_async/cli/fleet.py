@@ -124,7 +124,7 @@ def fleet(
         from ..fleet import ClusterLostError
 
         if isinstance(error, ClusterLostError):
-            error.add_note(f"stopped; once that is solved, resume with:  {again}")
+            error.add_note(f"stopped; once that is solved, resume with: {again}")
         raise
     if as_json:
         put_json({"event": "summary", "state": summary.state, **msgspec.to_builtins(summary)})
@@ -205,7 +205,7 @@ def _print(summary: FleetSummary, again: str) -> None:
         if one.failed_lists > len(one.failures):
             message(f"account {one.account}: … and {one.failed_lists - len(one.failures):,} more")
     if summary.failed:
-        message(f"not complete; resume with:  {again}")
+        message(f"not complete; resume with: {again}")
     elif summary.state == "incomplete":
         message(f"sweep the accounts whose lists failed again with: {again}")
 

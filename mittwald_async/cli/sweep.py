@@ -384,7 +384,7 @@ def _sweep_one(
         ) from None
     except MittwaldError as error:
         if job.sweep is not None:
-            error.add_note(f"stopped; once that is solved, resume with:  {wanted.again}")
+            error.add_note(f"stopped; once that is solved, resume with: {wanted.again}")
         raise
     finally:
         job.close()
@@ -450,7 +450,7 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
         message(f"nothing at all was found of {own}; is the id right?")
     _print_freshness(summary, wanted.quiet)
     if summary.resumable and not wanted.to_stdout:
-        message(f"not complete; resume with:  {wanted.again}")
+        message(f"not complete; resume with: {wanted.again}")
 
 
 def _say(line: str) -> None:

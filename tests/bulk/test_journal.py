@@ -462,7 +462,7 @@ async def test_misuse_raises_immediately(path: Path) -> None:
             pass
     async with journal, aclosing(journal.run([1, 2], double)) as one:
         await anext(one)
-        with pytest.raises(ClientStateError, match="under way"):
+        with pytest.raises(ClientStateError, match="in progress"):
             await anext(journal.run([1], double))
 
 

@@ -337,7 +337,7 @@ def test_an_error_is_printed_before_the_command_to_resume(command: Command, serv
     with faults(server, {"operation": "project-list-projects", "status": 401}):
         error, way = command("sweep", "-r", "project")[2].splitlines()
     assert error.startswith("mittwald-async: 401")
-    assert way == "stopped; once that is solved, resume with:  mittwald-async sweep --resume --out inventory.sqlite"
+    assert way == "stopped; once that is solved, resume with: mittwald-async sweep --resume --out inventory.sqlite"
 
 
 def test_text_of_a_server_cannot_move_the_cursor(command: Command, server: str) -> None:

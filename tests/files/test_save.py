@@ -263,7 +263,7 @@ async def test_a_target_that_is_not_a_regular_file_is_not_replaced(tmp_path: Pat
     host = FileHost(CONTENT)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(InvalidArgumentError, match="no regular file"):
+    with pytest.raises(InvalidArgumentError, match="not a regular file"):
         await host.download().save(pipe)
     with pytest.raises(InvalidArgumentError, match="name the file"):
         await host.download().save("")
