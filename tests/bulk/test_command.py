@@ -261,7 +261,7 @@ def test_ctrl_c_leaves_nothing_open_and_the_same_command_resumes(
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert "interrupted; the same command goes on" in err
+    assert "interrupted; run the same command to resume" in err
     assert "Traceback" not in err
     _, shown, _ = command("journal", "a.journal", "--json")
     states = json.loads(shown.splitlines()[0])["jobs"]["project-update-project"]
