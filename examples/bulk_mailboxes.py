@@ -1,6 +1,6 @@
-"""Mailboxes from a table: one for every row, each once, however often the program is started, killed and started again.
+"""Mailboxes from a table: one for every row, created once, however often the program is killed and restarted.
 
-The table has the columns `address` and `project`; passwords are made up and go into a file that only you can read.
+The table has the columns `address` and `project`; passwords are generated and written to a file that only you can read.
 
     python examples/bulk_mailboxes.py mailboxes.csv --journal mailboxes.journal --secrets passwords.csv
 """
@@ -24,7 +24,7 @@ CREATE = "mail-create-mail-address"
 
 
 async def made_up(mw: Mittwald, path: Path) -> None:
-    """A table to try it with."""
+    """A sample table."""
     project = await anext(aiter(mw.project.list_projects()))
     rows = [(f"{name}@shop.example", project.id) for name in ("kim", "sam", "info", "orders")]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -41,7 +41,7 @@ async def main(arguments: argparse.Namespace) -> None:
 
             async def create(row: dict[str, Any]) -> str:
                 password = random_password()
-                # Before it is set: whatever happens, none is lost. Where there are several, the last one counts.
+                # Before it is set, so that none is lost. If there are several, the last one is valid.
                 secrets.write(f"{row['address']},{password}\n")
                 secrets.flush()
                 mailbox = CreateMailAddressMailbox(enable_spam_protection=True, password=password, quota_in_bytes=QUOTA)
@@ -64,6 +64,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "table", type=existing_file, nargs="?", default=Path("mailboxes.csv"), help=".csv, .jsonl or .xlsx"
     )
-    parser.add_argument("--journal", type=Path, default=Path("mailboxes.journal"), help="file that knows what is done")
-    parser.add_argument("--secrets", type=Path, default=Path("passwords.csv"), help="where the new passwords go")
+    parser.add_argument(
+        "--journal", type=Path, default=Path("mailboxes.journal"), help="file that records what is done"
+    )
+    parser.add_argument("--secrets", type=Path, default=Path("passwords.csv"), help="file for the new passwords")
     run(main, parser)

@@ -1,4 +1,4 @@
-"""Tags by SQL: a query on an inventory says which projects get which description; the journal sees to it that each does.
+"""Tags by SQL: a query on an inventory selects the new descriptions of projects; the journal sets each of them once.
 
 mittwald-async sweep -r project
 python examples/bulk_tags.py inventory.sqlite --journal tags.journal
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     parser = options(__doc__)
     parser.add_argument("inventory", type=existing_file, nargs="?", default=Path("inventory.sqlite"), help="of a sweep")
     parser.add_argument("--query", default=QUERY, help="SELECT with the columns id and description")
-    parser.add_argument("--journal", type=Path, default=Path("tags.journal"), help="file that knows what is done")
+    parser.add_argument("--journal", type=Path, default=Path("tags.journal"), help="file that records what is done")
     run(main, parser)

@@ -1,4 +1,4 @@
-"""A site from nothing: project, WordPress, hostname; every step waits for the one before.
+"""A new site: project, WordPress and hostname; every step waits for the previous one.
 
 python examples/create_site.py www.example.org --server s-xxxxxx --email kim@example.org
 """

@@ -1,6 +1,6 @@
-"""What the examples share: their options, a client, and errors as one line.
+"""Shared by the examples: their options, a client, and one-line errors.
 
-With `--demo` an example talks to an emulator that it starts itself; else to the API, with `MITTWALD_API_TOKEN`.
+With `--demo` an example uses an emulator that it starts itself, otherwise the API with `MITTWALD_API_TOKEN`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.errors import ConfigurationError, InvalidArgumentError
 
 QUICK = Transitions(length=0.2, failing=0.0)
-"""What takes minutes in reality takes a moment in a demonstration."""
+"""Changes that take minutes in reality take a moment in a demonstration."""
 
 
 def options(description: str | None) -> argparse.ArgumentParser:
-    """A parser that knows `--demo` and explains the example with its docstring."""
+    """A parser with `--demo` and the example's docstring as description."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="use a made-up account: no token, no network")
     return parser
@@ -44,9 +44,9 @@ def email(text: str) -> str:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on."""
+    """A positive integer."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
@@ -72,7 +72,7 @@ def an_id(text: str) -> str:
 
 
 def existing_file(text: str) -> Path:
-    """A file that is there."""
+    """An existing file."""
     if not Path(text).is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
     return Path(text)
@@ -101,8 +101,8 @@ async def connected(
 
 
 def run(main: Callable[[argparse.Namespace], Coroutine[Any, Any, None]], parser: argparse.ArgumentParser) -> None:
-    """Run an example to its end. An error is one line: exit code 2 where something is missing or wrong in how it was
-    started, as for wrong arguments, and 1 for an error of the API.
+    """Run an example to its end. An error is one line: exit code 2 for wrong usage or configuration, and 1 for an error of
+    the API.
     """
     try:
         asyncio.run(main(parser.parse_args()))

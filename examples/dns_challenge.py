@@ -1,6 +1,6 @@
-"""Answer an ACME challenge: add the TXT entry, wait until it is visible, take it away again.
+"""Answer an ACME challenge: add the TXT entry, wait until it is visible, and remove it.
 
-Others who do the same for the same name at the same time are not disturbed. Waiting needs
+Other programs may do the same for the same name at the same time. Waiting needs
 `pip install "mittwald-async[dns]"`.
 
     python examples/dns_challenge.py www.example.org TOKEN
@@ -32,5 +32,5 @@ async def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = options(__doc__)
     parser.add_argument("host", type=hostname, nargs="?", help="(default: the first domain of the account)")
-    parser.add_argument("token", nargs="?", default="token", help="what the certificate authority wants to see")
+    parser.add_argument("token", nargs="?", default="token", help="the value that the certificate authority expects")
     run(main, parser)

@@ -1,6 +1,6 @@
-"""Export the newest backup of a project and download it, checked against the checksum the API tells.
+"""Export the newest backup of a project, download it, and verify it with the API's checksum.
 
-An interrupted download goes on where it stopped when the program runs again; a file with a wrong checksum is not kept.
+An interrupted download resumes when the program runs again; a file with a wrong checksum is not kept.
 
     python examples/download_backup.py p-xxxxxx --to backups/
 """
@@ -50,6 +50,6 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("project", type=an_id, nargs="?", help="id of the project (default: the first there is)")
+    parser.add_argument("project", type=an_id, nargs="?", help="id of the project (default: the account's first)")
     parser.add_argument("--to", type=Path, default=Path("backups"), metavar="DIR", help="(default: backups)")
     run(main, parser)

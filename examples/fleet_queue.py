@@ -1,7 +1,7 @@
-"""Sweeps of many accounts on an executor of your own: here a pool of processes, in twenty lines.
+"""Sweeps of many accounts on a custom executor: here a pool of processes, in twenty lines.
 
-Whatever can call a function elsewhere can take its place: Ray, Prefect, Celery, a queue of yours. The tasks hold names and
-say where tokens are found; workers read them there.
+Anything that can call a function elsewhere can take its place: Ray, Prefect, Celery, your own queue. Tasks hold names and
+the places of tokens; workers read the tokens there.
 
     python examples/fleet_queue.py accounts.toml --out lake
     python examples/fleet_queue.py --demo
@@ -26,17 +26,17 @@ Handle = asyncio.Future[TaskResult]
 
 
 class ProcessExecutor:
-    """Carries out tasks in processes. With Ray, `submit` is `remote(function).remote(task)`, and `gather` is `ray.wait`."""
+    """Runs tasks in processes. With Ray, `submit` is `remote(function).remote(task)`, and `gather` is `ray.wait`."""
 
     def __init__(self, processes: int) -> None:
         self._pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Handle:
-        """Have `function(task)` called somewhere, soon."""
+        """Schedule a call of `function(task)`."""
         return asyncio.wrap_future(self._pool.submit(function, task))
 
     async def gather(self, handles: Collection[Handle]) -> Mapping[Handle, TaskResult | BaseException]:
-        """Wait for the first of them; give those that have ended, with what they returned or why there is nothing."""
+        """Wait for the first task to end; return all that have ended, with their results or errors."""
         ended, _ = await asyncio.wait(handles, return_when=asyncio.FIRST_COMPLETED)
         return {handle: handle.exception() or handle.result() for handle in ended}
 
@@ -71,6 +71,6 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("accounts", nargs="?", default="accounts.toml", help="says where tokens are found")
+    parser.add_argument("accounts", nargs="?", default="accounts.toml", help="file that says where to find tokens")
     parser.add_argument("--out", type=Path, default=Path("lake"), metavar="FOLDER")
     run(main, parser)

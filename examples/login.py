@@ -1,6 +1,6 @@
-"""Log in with e-mail and password; the code of the second factor is asked for only if the account has one.
+"""Log in with email and password; the code of the second factor is requested only if the account has one.
 
-The session is renewed while the program runs. For anything that runs by itself, an API token is the better choice.
+The session is renewed while the program runs. For unattended programs, an API token is the better choice.
 
     python examples/login.py kim@example.org
 """
@@ -26,13 +26,13 @@ async def who_am_i(mw: Mittwald) -> None:
 
 
 def code() -> str:
-    """Runs in a thread of its own: a slow typist holds up nothing else."""
+    """Runs in its own thread, so that typing does not block the loop."""
     print("code of the second factor: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
 
 async def demonstrated() -> None:
-    """An account that asks for a second factor, and an owner who knows all the answers."""
+    """An account with a second factor, and a simulated owner."""
     async with Emulator(seed=7, mfa=True) as api:
         async with Mittwald(api.token, base_url=api.url) as mw:
             email = (await mw.user.get_user("self")).email or ""

@@ -1,4 +1,4 @@
-"""The inventory of every night in one file, made for cron: it goes on where a killed run stopped.
+"""A nightly inventory in one file, for cron: it resumes a run that was killed.
 
 A fifth of the request budget is left to others, and interactive calls come first. Exit code 3 if lists failed.
 

@@ -1,9 +1,9 @@
-"""Watch the request budget being spent: how calls wait for the next window instead of being refused.
+"""Watch the use of the request budget: calls wait for the next window instead of being refused.
 
-Makes more calls than a window holds, on purpose. One line per moment: calls answered, calls waiting, what is left.
+It deliberately makes more calls than a window allows. Each line shows the finished calls, the waiting calls, and the rest.
 
     python examples/rate_limit.py --demo
-    python examples/rate_limit.py --calls 3100        # real: takes up to ten minutes of everybody's budget
+    python examples/rate_limit.py --calls 3100        # real: uses up to ten minutes of the shared budget
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WIDTH = 40
 
 
 class Watch:
-    """Counts answers by status, as an observer of every call."""
+    """Counts responses by status, as an observer of every call."""
 
     def __init__(self) -> None:
         self.answered = 0

@@ -1,6 +1,6 @@
-"""A new password for the main user of every MySQL database, everywhere; nothing changes without `--yes`.
+"""Set a new password for the main user of every MySQL database; nothing changes without `--yes`.
 
-The new passwords go into a file that only you can read, each before it is set: whatever happens, none is lost.
+Each new password is written to a file that only you can read before it is set, so that none is lost.
 
     python examples/rotate_passwords.py --out passwords.jsonl --yes
 """
@@ -31,7 +31,7 @@ def password() -> str:
 
 
 async def with_users(mw: Mittwald) -> list[tuple[MySqlDatabase, MySqlUser]]:
-    """Every database that has a main user, with it."""
+    """Every database with a main user, and that user."""
     projects = mw.project.list_projects()
     lists = fan_out_items(projects, lambda project: mw.database.list_mysql_databases(project.id))
     return [(database, database.main_user) async for _, database in lists if database.main_user is not None]

@@ -1,10 +1,10 @@
-"""A web service with one client for everybody: people are served first, a sweep in the background takes what is left.
+"""A web service with one shared client: visitors go first, and a background sweep uses the rest of the budget.
 
     python examples/service.py --port 8000
     curl localhost:8000/projects
     curl localhost:8000/projects/p-xxxxxx
 
-With `--demo` it also plays its own visitors, with a budget so small that both have to share it, and ends.
+With `--demo` it also simulates visitors, with a budget so small that both must share it, and exits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def projects(request: web.Request) -> web.Response:
 
 
 async def project(request: web.Request) -> web.Response:
-    # A visitor waits 10 s for the budget at most; nothing else of the client is touched.
+    # A visitor waits at most 10 s for the budget; other calls of the client are not affected.
     mw = request.app[CLIENT].with_options(max_wait=10)
     try:
         found = await mw.project.get_project(request.match_info["id"])
@@ -45,7 +45,7 @@ async def project(request: web.Request) -> web.Response:
 
 
 async def background(app: web.Application) -> AsyncIterator[None]:
-    """Runs beside the service from its start to its end."""
+    """Runs in the background while the service runs."""
 
     async def take_stock() -> None:
         async for _row in app[SWEEP]:
@@ -61,7 +61,7 @@ async def background(app: web.Application) -> AsyncIterator[None]:
 def application(mw: Mittwald) -> web.Application:
     app = web.Application()
     app[CLIENT] = mw
-    # The sweep spreads what it takes over the budget's window and leaves a third of it to the visitors.
+    # The sweep spreads its calls over the budget's window and leaves a third of it to the visitors.
     modest = mw.with_options(pace="smooth", reserve=0.33)
     app[SWEEP] = inventory.sweep(modest, resources=["project", "mysql_database", "mysql_user", "cronjob"])
     app.router.add_get("/projects", projects)

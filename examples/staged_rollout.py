@@ -1,7 +1,7 @@
-"""A staged roll-out: many sites, each project → WordPress → hostname, every step waiting for the one before.
+"""A staged rollout of many sites: project → WordPress → hostname, where every step waits for the previous one.
 
-The first few sites go first; the rest follows only where all of those are done. Whatever ends the program, the next start
-goes on with every site at the step it was in.
+A few sites go first; the rest follows only if all of those succeeded. After any interruption, the next start resumes every
+site at its current step.
 
     python examples/staged_rollout.py SERVER_ID hostnames.csv --journal sites.journal
 """
@@ -51,7 +51,7 @@ async def main(arguments: argparse.Namespace) -> None:
                 "site_title": row["hostname"],
                 "admin_email": "kim@example.org",
                 "admin_user": "admin",
-                "admin_pass": secrets.token_urlsafe(24),  # to be reset by whoever takes the site over
+                "admin_pass": secrets.token_urlsafe(24),  # to be reset by the new owner of the site
                 "host": f"https://{row['hostname']}",
             }
             inputs = [SavedUserInput(name=name, value=value) for name, value in answers.items() if name in asked]
@@ -89,7 +89,7 @@ async def main(arguments: argparse.Namespace) -> None:
                     print(f"{done.state:8} {done.key} {done.error or ''}".rstrip())
                 print(f"{len(stage) - failed} of {len(stage)} sites are online")
                 if failed:
-                    raise SystemExit("stopped: look at what failed, then start it again")
+                    raise SystemExit("stopped: check the failures, then start it again")
 
 
 if __name__ == "__main__":
@@ -99,5 +99,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--first", type=positive, default=2, metavar="N", help="sites that go first (default: %(default)s)"
     )
-    parser.add_argument("--journal", type=Path, default=Path("sites.journal"), help="file that knows what is done")
+    parser.add_argument("--journal", type=Path, default=Path("sites.journal"), help="file that records what is done")
     run(main, parser)

@@ -1,7 +1,7 @@
 """Traces and metrics of every call with OpenTelemetry, by its conventions for HTTP clients.
 
-Needs `pip install "mittwald-async[telemetry]" opentelemetry-sdk`. Prints to the console; put your exporters in the place of
-the two console ones.
+Needs `pip install "mittwald-async[telemetry]" opentelemetry-sdk`. It prints to the console; replace the two console exporters
+by your own.
 
     python examples/telemetry.py --demo
 """
@@ -33,7 +33,7 @@ async def main(arguments: argparse.Namespace) -> None:
     metrics.set_meter_provider(metering)
     try:
         async with connected(arguments.demo, observers=[Telemetry()]) as mw:
-            # Spans of the caller and of the calls join: a call's span is a child of the one that is current.
+            # A call's span is a child of the caller's current span.
             with trace.get_tracer("example").start_as_current_span("two lists"):
                 projects = await mw.project.list_projects().collect()
                 domains = await mw.domain.list_domains().collect()

@@ -1,6 +1,6 @@
-"""Bring the MySQL databases of all projects to a version, and wait until each runs it.
+"""Upgrade the MySQL databases of all projects to a version, and wait until each runs it.
 
-Only shows what it would do without --yes. A database that says ready right after the change is not believed.
+Without --yes it only shows what it would do. A database that still reads ready right after the change does not count.
 
     python examples/upgrade_mysql.py 8.4 --yes
 """

@@ -1,4 +1,4 @@
-"""What each project uses of CPU, memory and storage: now, and at most within the last days.
+"""CPU, memory and storage of each project: the current value, and the maximum of the last days.
 
 python examples/usage_report.py --days 30
 """
@@ -28,7 +28,7 @@ async def main(arguments: argparse.Namespace) -> None:
         ):
             try:
                 found = done.value()
-            except MetricsError as error:  # what worked is shown all the same
+            except MetricsError as error:  # the successful results are shown nevertheless
                 found = error.series
             print(done.item.short_id, done.item.description)
             for series in found:

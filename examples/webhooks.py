@@ -1,10 +1,10 @@
-"""Receive an extension's lifecycle webhooks: only those that mittwald signed, each once, answered before the work is done.
+"""Receive an extension's lifecycle webhooks: verified, processed once, and acknowledged before the work is done.
 
 Needs `pip install "mittwald-async[webhooks]"`.
 
     python examples/webhooks.py --port 8000
 
-With `--demo` it plays the sender, too: a genuine call, the same call again, and one that somebody has changed.
+With `--demo` it also simulates the sender: a genuine call, the same call again, and a tampered one.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ async def receive(request: web.Request) -> web.Response:
         return web.Response(status=204)
     except SignatureError as error:
         raise web.HTTPUnauthorized(text=str(error)) from error
-    except MittwaldError as error:  # no key to be had now: the sender tries again
+    except MittwaldError as error:  # the key cannot be fetched now: the sender tries again
         raise web.HTTPServiceUnavailable(text=str(error)) from error
-    events.put_nowait(event)  # the sender gives up after 6 s, so the work comes later
+    events.put_nowait(event)  # the sender times out after 6 s, so the work comes later
     return web.Response(status=204)
 
 
@@ -49,7 +49,7 @@ async def work() -> None:
     while True:
         match await events.get():
             case ExtensionAddedToContext() as event:
-                # Store `event.secret`: it is for `ExtensionInstanceSecret`, and valid a few seconds after the answer.
+                # Store `event.secret` for `ExtensionInstanceSecret`; it is valid a few seconds after the response.
                 print(f"{event.kind} {event.id}", flush=True)
             case event:
                 print(event, flush=True)
@@ -57,7 +57,7 @@ async def work() -> None:
 
 async def serve(mw: Mittwald, port: int, sender: tuple[str, Ed25519PrivateKey] | None) -> None:
     app = web.Application()
-    # The sender gives up after 6 s: better to say so than to wait for the budget.
+    # The sender times out after 6 s: an error is better than waiting for the budget.
     app[client] = mw.with_options(max_wait=2, timeout=4)
     app.router.add_post("/webhooks", receive)
     runner = web.AppRunner(app)
@@ -74,7 +74,7 @@ async def serve(mw: Mittwald, port: int, sender: tuple[str, Ed25519PrivateKey] |
 
 
 async def send(url: str, serial: str, key: Ed25519PrivateKey) -> None:
-    """What the real sender does, and what others try."""
+    """Simulate the real sender, and an attacker."""
     call = {"kind": "ExtensionAddedToContext", "id": str(uuid4()), "request": {"id": str(uuid4())}, "secret": "s"}
     body = json.dumps(call).encode()
     signed = {

@@ -113,12 +113,12 @@ def test_a_site_gets_the_given_name(tmp_path: Path) -> None:
         ("dns_challenge", ("example",), "'example' is not a host name"),
         ("download_backup", ("my project",), "is not an id"),
         ("login", ("kim",), "is not an email address"),
-        ("rate_limit", ("--calls", "0"), "'0' is not a whole number from 1 on"),
+        ("rate_limit", ("--calls", "0"), "'0' is not a positive integer"),
         ("service", ("--port", "70000"), "'70000' is not a port"),
         ("staged_rollout", ("missing.csv",), "there is no file 'missing.csv'"),
         ("upgrade_mysql", ("eight",), "'eight' is not a version such as 8.4"),
-        ("usage_report", ("--days", "-3"), "'-3' is not a whole number from 1 on"),
-        ("webhooks", ("--port", "http"), "'http' is not a whole number"),
+        ("usage_report", ("--days", "-3"), "'-3' is not a positive integer"),
+        ("webhooks", ("--port", "http"), "'http' is not a positive integer"),
     ],
 )
 def test_invalid_arguments_are_named_before_anything_is_done(
