@@ -10,7 +10,7 @@ from mittwald_async import AttemptEnded, CallEnded, Event
 from mittwald_async.errors import NotFoundError, RateLimitError, ReadTimeoutError, RedirectError, ServerError
 from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
-from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, Act, Clock, Seen, reply, shared, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, Act, Clock, Seen, hang_up, reply, shared, talking
 
 
 def after(seconds: float, clocks: list[Clock], answer: bytes) -> Act:
@@ -21,10 +21,6 @@ def after(seconds: float, clocks: list[Clock], answer: bytes) -> Act:
         writer.write(answer)
 
     return act
-
-
-async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    writer.close()
 
 
 async def test_events_have_the_seconds_of_each_attempt_and_of_the_whole_call() -> None:

@@ -33,6 +33,7 @@ from ..support.scripted_server import (
     TOKEN,
     Clock,
     Seen,
+    hang_up,
     idle_only,
     reply,
     serving,
@@ -55,10 +56,6 @@ PUT_PROJECT: Operation[None] = Operation(
 )
 
 WRITES: tuple[Operation[Any], ...] = (CREATE_PROJECT, PUT_PROJECT, DELETE_PROJECT)
-
-
-async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    writer.close()
 
 
 @pytest.mark.parametrize("first", [hang_up, reply(502), reply(504)], ids=["lost", "502", "504"])

@@ -25,6 +25,7 @@ from ..support.scripted_server import (
     TOKEN,
     Clock,
     Seen,
+    hang_up,
     idle_only,
     reply,
     serving,
@@ -35,10 +36,6 @@ from ..support.scripted_server import (
 pytestmark = pytest.mark.usefixtures("both_ways")
 
 NEW = {"description": "shop"}
-
-
-async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    writer.close()
 
 
 async def test_a_read_survives_three_failures() -> None:

@@ -16,7 +16,7 @@ from mittwald_async.errors import ConfigurationError, MittwaldError
 from mittwald_async.runtime.headers import RedactedStr
 from mittwald_async.runtime.operation import Parameter, Result
 
-from ..support.scripted_server import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
+from ..support.scripted_server import GET_PROJECT, TOKEN, Seen, hang_up, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -37,10 +37,6 @@ def frames_of_ours(error: BaseException) -> list[tuple[str, dict[str, Any]]]:
                 found.append((tb.tb_frame.f_code.co_qualname, dict(tb.tb_frame.f_locals)))
             tb = tb.tb_next
     return found
-
-
-async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    writer.close()
 
 
 async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:

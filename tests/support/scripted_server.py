@@ -95,6 +95,11 @@ def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] 
     return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + data
 
 
+async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    """Close the connection without a response."""
+    writer.close()
+
+
 class Server:
     """Responds by the script, and repeats its last response."""
 

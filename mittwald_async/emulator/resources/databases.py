@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from typing import Any
 
 from ..handlers import EmulatedCall, handles
@@ -238,18 +239,32 @@ def copy_mysql(call: EmulatedCall) -> Reply:
 )
 def patch_mysql(call: EmulatedCall) -> Reply:
     """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
-    world = world_of(call)
-    key = located(call, "mysql_database", "mysqlDatabaseId")
-    before = world.read("mysql_database", key)
-    version = call.body.get("version", before["version"])
-    if version not in _MYSQL:
-        raise unfit("body.version", "no such MySQL version")
-    changes = version != before["version"]
     names = ("characterSettings", "description", "version")
-    reply = patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=world.now())
+    return _patch_version(call, "mysql", "MySQL", names, _MYSQL, {"isReady": False}, {"isReady": True})
+
+
+def _patch_version(
+    call: EmulatedCall,
+    product: str,
+    product_name: str,
+    names: Sequence[str],
+    versions: Container[str],
+    during: dict[str, Any],
+    after: dict[str, Any],
+) -> Reply:
+    """Change properties of a database. `during` and `after` are its properties while a new version is installed."""
+    world, kind = world_of(call), f"{product}_database"
+    parameter = f"{product}DatabaseId"
+    key = located(call, kind, parameter)
+    before = world.read(kind, key)
+    version = call.body.get("version", before["version"])
+    if version not in versions:
+        raise unfit("body.version", f"no such {product_name} version")
+    changes = version != before["version"]
+    reply = patch(call, kind, parameter, *names, updatedAt=world.now())
     if changes:
-        _note_version(call, "mysql", before, version)
-        _change_version(world, "mysql_database", key, {"isReady": False}, {"isReady": True})
+        _note_version(call, product, before, version)
+        _change_version(world, kind, key, during, after)
     return reply
 
 
@@ -448,19 +463,7 @@ def create_redis(call: EmulatedCall) -> Reply:
     "deprecated-database-update-redis-database-description",
 )
 def patch_redis(call: EmulatedCall) -> Reply:
-    world = world_of(call)
-    key = located(call, "redis_database", "redisDatabaseId")
-    before = world.read("redis_database", key)
-    version = call.body.get("version", before["version"])
-    if version not in _REDIS:
-        raise unfit("body.version", "no such Redis version")
-    changes = version != before["version"]
-    names = ("configuration", "description", "version")
-    reply = patch(call, "redis_database", "redisDatabaseId", *names, updatedAt=world.now())
-    if changes:
-        _note_version(call, "redis", before, version)
-        _change_version(world, "redis_database", key, {}, {})
-    return reply
+    return _patch_version(call, "redis", "Redis", ("configuration", "description", "version"), _REDIS, {}, {})
 
 
 @handles("database-delete-redis-database")

@@ -10,10 +10,35 @@ from .secret import Secret, as_secret, digest, flaw_of
 from .token_exchange import Exchange
 
 
-class StaticToken:
-    """An access token that is there already. It is never renewed; a 401 is final."""
+class FixedToken:
+    """Credentials whose token never changes. It is never renewed; a 401 is final."""
 
     __slots__ = ("_token", "identity")
+
+    def __init__(self, token: Secret, identity: str) -> None:
+        self._token = token
+        self.identity: str = identity
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(identity={self.identity!r})"
+
+    def current(self) -> Secret:
+        """The token."""
+        return self._token
+
+    async def token(self, exchange: Exchange) -> Secret:
+        """The token."""
+        return self._token
+
+    async def refused(self, token: Secret, exchange: Exchange) -> bool:
+        """No other token exists."""
+        return False
+
+
+class StaticToken(FixedToken):
+    """An access token that is given."""
+
+    __slots__ = ()
 
     def __init__(self, token: str | Secret) -> None:
         """
@@ -25,8 +50,7 @@ class StaticToken:
         """
         secret = as_secret(token)
         del token
-        self._token = secret
-        self.identity: str = digest("token", secret.reveal())
+        super().__init__(secret, digest("token", secret.reveal()))
         flaw = flaw_of(secret.reveal())
         if flaw:
             raise ConfigurationError(f"the access token {flaw}")
@@ -48,18 +72,3 @@ class StaticToken:
         if flaw:
             raise ConfigurationError(f"the access token in {variable} {flaw}")
         return cls(found)
-
-    def __repr__(self) -> str:
-        return f"StaticToken(identity={self.identity!r})"
-
-    def current(self) -> Secret:
-        """The token."""
-        return self._token
-
-    async def token(self, exchange: Exchange) -> Secret:
-        """The token."""
-        return self._token
-
-    async def refused(self, token: Secret, exchange: Exchange) -> bool:
-        """No other token exists."""
-        return False
