@@ -46,7 +46,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     base_url: str | None = None
 
     def token(self) -> str:
-        """Read the token, anew each time.
+        """Read the token, afresh each time.
 
         Raises:
             ConfigurationError: it is not where the account says. The message names the place, never the content.

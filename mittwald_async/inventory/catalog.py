@@ -337,7 +337,7 @@ def models_of(operation_id: str) -> str:
 
 
 def page_size(operation: Operation) -> int | None:
-    """Items one request can bring, as far as the document tells; `None` where the list comes whole."""
+    """Items that one request can return, if documented; `None` if the list is not paged."""
     paging = operation.paging
     if paging is None or not paging.paged:
         return None
@@ -413,7 +413,7 @@ def catalog() -> Mapping[str, Resource]:
 
 
 def default_resources() -> tuple[str, ...]:
-    """What a sweep lists when nothing is said."""
+    """What a sweep lists by default."""
     return tuple(name for name, resource in catalog().items() if resource.default)
 
 

@@ -47,4 +47,4 @@ COMPUTED: Mapping[str, Computed] = {
         rows=_metrics,
     ),
 }
-"""By the name that stands where a list of the API has the id of its operation: the method of the client, with a dot."""
+"""Methods of the client, with a dot, by the name that takes the place of an operation id."""

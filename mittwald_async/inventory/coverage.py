@@ -20,7 +20,7 @@ _OWNER_TABLES = {"account": False, "project": True, "customer": True}
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
-    """Whose something is, as far as a row tells."""
+    """The owner of something, as far as a row shows it."""
 
     id: str | None
     customer_id: str | None

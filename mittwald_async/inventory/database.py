@@ -111,7 +111,7 @@ class Database:
                 self.connection.execute(f"PRAGMA {'wal_checkpoint(TRUNCATE)' if replaced else 'journal_mode = DELETE'}")
         self.connection.close()
         if replaced:
-            # A log that is left would be taken for that of the other file, and spoil it.
+            # A leftover log would be applied to the other file and damage it.
             for ending in ("-wal", "-shm"):
                 with suppress(OSError):
                     self.path.with_name(self.path.name + ending).unlink()

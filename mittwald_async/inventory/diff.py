@@ -132,7 +132,7 @@ class Comparison:
         db: the inventory file.
         before: the older sweep.
         after: the newer one, of the same account.
-        all_fields: also what changes by itself is a change.
+        all_fields: count changes of volatile properties, too.
     """
 
     def __init__(self, db: sqlite3.Connection, before: SweepRecord, after: SweepRecord, *, all_fields: bool) -> None:

@@ -71,5 +71,5 @@ def _fault_of_database(path: Path, kind: str, application_id: int, version: int)
 
 
 def damaged(error: sqlite3.Error) -> str:
-    """What is said of a file that SQLite cannot make sense of."""
+    """The message for a file that SQLite cannot read."""
     return f"is damaged ({error}); take a copy of it that is whole"

@@ -21,7 +21,7 @@ def changed_fields(
     Args:
         before: the item's JSON in the older version.
         after: in the newer one.
-        all_fields: also what changes by itself, such as usage (`catalog.VOLATILE`).
+        all_fields: include volatile properties, such as usage (`catalog.VOLATILE`).
         common_only: only properties that both have: the versions came from operations that show different ones.
 
     Returns:
@@ -40,7 +40,7 @@ def changed_fields(
 
 
 def is_volatile(path: str) -> bool:
-    """Whether a property changes by itself, by its name or the end of its path."""
+    """Whether a property is volatile, by its name or the end of its path."""
     parts = path.split(".")
     return any(
         ".".join(parts[start:end]) in VOLATILE
@@ -70,7 +70,7 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _compared(value: Any, all_fields: bool) -> Any:
-    """A value without what changes by itself, deep inside lists too; booleans are not numbers."""
+    """A value without its volatile properties, deep inside lists too; booleans are not numbers."""
     if isinstance(value, list):
         return [_compared(inner, all_fields) for inner in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):

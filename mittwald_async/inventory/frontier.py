@@ -21,7 +21,7 @@ ListId: TypeAlias = tuple[str, str, str | None]
 """Resource, operation, id of the owner."""
 
 LONG_LISTS = 2
-"""Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
+"""Lists of the whole account read at once: each holds two pages, which can be several megabytes."""
 
 _CHECKED = 10
 """Owners that were asked for, against whose lists an empty list of the whole account is checked, at most."""
@@ -112,7 +112,7 @@ class Frontier:
         self._cut: set[str] = set()
         """Resources of which a list was not read to its end, because the requests were used up or it is carried forward."""
         self._long = 0
-        """Lists of the whole account under way."""
+        """Lists of the whole account in flight."""
         self._news = asyncio.Event()
         self._stopped = False
         for lane in self.lanes.values():
@@ -121,7 +121,7 @@ class Frontier:
         self._unsettled = True
         """A lane may have become complete since the last look, so that others are fed completely."""
         self._open = list(self.lanes.values())
-        """Lanes that have something due, or may have: the others need not be looked at with each list."""
+        """Lanes that have something due, or may have: the others are skipped."""
 
     # Feeding
 
@@ -153,7 +153,7 @@ class Frontier:
         return None
 
     def feeds(self, resource: str) -> bool:
-        """Whether anybody needs to hear of this resource's things."""
+        """Whether another list depends on this resource's items."""
         return resource in ("customer", "project") or bool(self._fed_by(resource))
 
     def found(self, resource: str, owners: Iterable[Owner]) -> None:

@@ -83,7 +83,7 @@ class History:
             when: a moment: what each account's last sweep by then knew. A sweep: what it knew, of its account only.
 
         Raises:
-            ConfigurationError: there is no such sweep, or none by then.
+            ConfigurationError: the sweep does not exist, or none had ended by then.
         """
         return Snapshot(self._store, self._by_account(when).values())
 
@@ -101,7 +101,7 @@ class History:
             a: the older one; by default the sweep before `b`.
             b: the newer one; by default the last of each account.
             resources: only these; by default all that the file has.
-            all_fields: also what changes by itself, such as storage usage, is a change.
+            all_fields: count changes of volatile properties, such as storage usage, too.
 
         Raises:
             ConfigurationError: there is no such sweep, they are of different accounts or in the wrong order, or no account

@@ -1,4 +1,4 @@
-"""A whole sweep into a file: begin or go on, write as it comes, finish, export."""
+"""A whole sweep into a file: start or resume, write rows as they come, finish, export."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     resumable: bool
     nothing_of: tuple[str, ...] = ()
-    """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
+    """Requested customers or projects without any row: perhaps a mistyped id."""
     freshness: Freshness | None = None
     """How old what is known has become; of a rolling sweep only."""
     needed: int | None = None
@@ -111,9 +111,9 @@ class SweepJob:
         clock: the moment it is, for tests.
 
     Attributes:
-        resumed: whether an earlier sweep is gone on with.
-        nothing_to_do: whether the sweep that was to be gone on with is complete.
-        others: whose sweep was interrupted, where that is not gone on with because it is another account's.
+        resumed: whether an earlier sweep is resumed.
+        nothing_to_do: whether the sweep to be resumed is complete.
+        others: the account of an interrupted sweep that is not resumed because it belongs to another account.
 
     Raises:
         ConfigurationError: there is nothing to resume.
@@ -192,7 +192,7 @@ class SweepJob:
         return msgspec.structs.replace(self._asked, known=known)
 
     def check(self, resources: Sequence[Resource] | None, part: Target | None) -> None:
-        """Make sure that what is gone on with is what was asked for, as far as that was said.
+        """Make sure that the resumed sweep matches the requested selection, as far as one was given.
 
         Raises:
             ConfigurationError: the interrupted sweep was of other resources or another part of the account.
@@ -304,7 +304,7 @@ class SweepJob:
         return carried
 
     def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
-        """Begin a sweep in the file, or go on with one: then what it has done is given."""
+        """Start a sweep in the file, or resume one; returns what a resumed one has done."""
         account = self.store.account_for(source, self._account, user)
         last = self.store.last(account)
         unfinished = self._to_go_on_with(last)
@@ -333,7 +333,7 @@ class SweepJob:
         )
 
     def _rolling_of(self, unfinished: SweepRecord) -> Rolling | None:
-        """How a rolling sweep that is gone on with chooses: with the requests named now, else with what it has left."""
+        """How a resumed rolling sweep chooses: with the requests named now, or with those it has left."""
         rolling = unfinished.rolling
         if rolling is None or rolling.max_requests is None:
             return rolling

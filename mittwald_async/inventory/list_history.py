@@ -24,7 +24,7 @@ _COMPARED = 1_000
 """Changed items of one resource that are compared property by property: where more have changed, the list is busy anyway."""
 
 _GAPS = 7
-"""So many sweeps back, the time between them is looked at."""
+"""How many sweeps back the time between sweeps is measured."""
 
 _EVERYTHING = ("customer", "project")
 """Resources that the lists of most others hang below."""
@@ -106,7 +106,7 @@ class ListHistory:
             )
 
     def _forget_owners(self, sweep: int) -> None:
-        """Lists of projects and customers that are gone are no lists any more."""
+        """Lists of projects and customers that are gone are dropped."""
         present = set(tables(self._db))
         for name in _EVERYTHING:
             if name in present:
@@ -118,7 +118,7 @@ class ListHistory:
                 )
 
     def _changes(self, sweep: int, lists: set[ListId]) -> Counter[ListId]:
-        """Items of each list that are other than before; what changes by itself is no change."""
+        """Items of each list that differ from before; changes of volatile properties do not count."""
         found: Counter[ListId] = Counter()
         present = set(tables(self._db))
         for resource in {own[0] for own in lists} & present:

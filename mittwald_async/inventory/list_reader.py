@@ -23,7 +23,7 @@ from .computed import COMPUTED, Computed
 from .frontier import Unit
 
 _LOOKS_BACK = 5
-"""So often a place in a list is looked at again while the list goes on shrinking."""
+"""How often a position in a list is read again while the list keeps shrinking."""
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def raw_items(items: Iterable[Any]) -> list[bytes]:
 
 
 def further_pages(page: Page[Any]) -> int:
-    """Pages after this one, as far as the server tells."""
+    """Pages after this one, as far as the server states."""
     return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
@@ -66,7 +66,7 @@ class Counted(Sender):
 
     Args:
         sender: what sends.
-        client: what sends to routes that are no operation.
+        client: sends requests to routes that are not operations.
     """
 
     def __init__(self, sender: Sender, client: Requests) -> None:
@@ -184,7 +184,7 @@ class Listing:
     Args:
         sender: what sends.
         unit: which list.
-        start: where to go on.
+        start: where to resume.
     """
 
     def __init__(self, sender: Sender, unit: Unit, start: ListPosition) -> None:
@@ -210,7 +210,7 @@ class Listing:
         return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
 
     async def first(self) -> Page[Any] | None:
-        """The first page, where the rest can be had by place. It is asked for once."""
+        """The first page, if the rest can be addressed by position. It is requested once."""
         if self._first is None and not self._start.position and (self._paging.skip or not self._paging.limit):
             self._first = await self._pages()
         return self._first
@@ -285,7 +285,7 @@ class Listing:
         return bool(found) and window.total == total and self._who(found[0]) == self._who(item)
 
     def _who(self, item: Any) -> Any:
-        """What tells an item from the others of its list."""
+        """The identity of an item among the others of its list."""
         value = msgspec.json.decode(item) if isinstance(item, msgspec.Raw) else item
         known = self._key is not None and isinstance(value, dict) and self._key in value
         return value[self._key] if known else value  # pyright: ignore[reportUnknownVariableType] - JSON is untyped

@@ -260,7 +260,7 @@ def _needs(resource: Resource, route: ListRoute, target: Target) -> Iterable[str
     if route.scope == "parent" and resource.parent:
         yield resource.parent
     elif route.scope == "customer" and target.customers is None:
-        # A project tells its customer; asking for projects then answers both.
+        # A project shows its customer, so requesting projects answers both.
         yield "customer" if target.projects is None else "project"
     elif route.scope == "project" and target.projects is None:
         yield "project"

@@ -11,7 +11,7 @@ from .schema import tables
 from .versions import stamped
 
 _WORTH_IT = 0.2
-"""Share of the file's pages that have to be free before it is packed: packing writes the whole file anew."""
+"""Share of free pages from which the file is packed: packing rewrites the whole file."""
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class Pruned(msgspec.Struct, frozen=True):
     sweeps: int
     versions: int
     packed: bool
-    """The file was written anew, smaller."""
+    """The file was rewritten, smaller."""
 
 
 def prune(db: sqlite3.Connection, before: datetime) -> tuple[int, int]:
@@ -69,7 +69,7 @@ def drop_account(db: sqlite3.Connection, account: str) -> tuple[int, int]:
 
 
 def pack(db: sqlite3.Connection) -> bool:
-    """Write the file anew without its free pages, where that pays; outside of any transaction."""
+    """Rewrite the file without its free pages if that is worthwhile; outside any transaction."""
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     if free < _WORTH_IT * pages:

@@ -40,12 +40,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def data(self) -> Any:
-        """The item as its model. Decoded anew at each use; deviations from the document are kept as they came."""
+        """The item as its model. Decoded at each use; deviations from the document are kept as received."""
         return _loads(self.operation, self.raw)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A list that could not be fetched. Everything else goes on."""
+    """A list that could not be fetched. The sweep continues with the others."""
 
     resource: str
     operation: str

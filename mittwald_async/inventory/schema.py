@@ -1,4 +1,4 @@
-"""What an inventory file is made of: its tables, columns, indices and views.
+"""The contents of an inventory file: its tables, columns, indices and views.
 
 A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep that
 saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`, which it
@@ -122,7 +122,7 @@ _FIXED = (
     "from_sweep INTEGER NOT NULL, to_sweep INTEGER, unseen_since INTEGER, content_hash INTEGER NOT NULL, data TEXT NOT NULL"
 )
 _HIDDEN = "(SELECT id FROM sweeps WHERE state = 'running')"
-"""Sweeps under way: views do not show what they found so far."""
+"""Running sweeps: views do not show what they found so far."""
 
 NOW = f"{{0}}.from_sweep NOT IN {_HIDDEN} AND ({{0}}.to_sweep IS NULL OR {{0}}.to_sweep IN {_HIDDEN})"
 """Condition for the version of an item that is valid now; `{0}` is the table's name in the query."""

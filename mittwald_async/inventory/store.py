@@ -495,7 +495,7 @@ class Store:
         where that pays.
 
         Raises:
-            StoreError: there is no such account.
+            StoreError: the account does not exist.
         """
         sweeps = versions = 0
         with self._file.transaction():

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ..runtime.middleware import CallNext, Request
 
 CONCURRENCY = 32
-"""Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
+"""Lists read at once. Enough to use a budget of 3000 per 600 s many times over at 50 ms a request."""
 
 ROWS_AT_ONCE = 1_000
 """Rows of one batch: a page can hold ten times as many, and rows take more memory than their JSON."""
@@ -69,7 +69,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much a sweep does at once, and how much at all."""
 
     concurrency: int = CONCURRENCY
-    """Lists under way at once, 1 or more."""
+    """Lists read at once, 1 or more."""
     max_requests: int | None = None
     """Stop after so many requests, 1 or more; `None`: no end."""
     strict: bool = False
@@ -92,7 +92,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweep:
-    """A sweep under way: `async for row in sweep`, and its books.
+    """A running sweep: `async for row in sweep`, and its counters.
 
     Args:
         client: an open client.
@@ -254,7 +254,7 @@ class Sweep:
         """Read one list to its end and hand over its rows.
 
         Raises:
-            MittwaldError: the list cannot be had, or not all of it.
+            MittwaldError: the list cannot be fetched, or not completely.
         """
         start = self._start(unit)
         listing = listing_of(self._sender, unit, start)
@@ -333,7 +333,7 @@ class Sweep:
         return reader
 
     def _start(self, unit: Unit) -> ListPosition:
-        """Where an interrupted list goes on: one page before where it was, because lists move."""
+        """Where an interrupted list resumes: one page before where it was, because lists move."""
         size = unit.route.page_size
         paging = raw_operation(unit.route.operation_id).paging if size else None
         if not self._earlier.marks or not size or paging is None or not paging.skip:

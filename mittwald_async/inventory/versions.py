@@ -30,7 +30,7 @@ class _Known(msgspec.Struct, frozen=True, gc=False):
 
 
 class Versions:
-    """The versions of one resource, for one account and the sweep under way.
+    """The versions of one resource, for one account and the running sweep.
 
     Args:
         db: the inventory file, in whose transactions everything here is done.
@@ -193,7 +193,7 @@ class Versions:
             ]
 
     def reopen(self) -> None:
-        """Take back what this sweep closed as gone: it goes on, and may find it still."""
+        """Reopen what this sweep closed as gone: it is resumed, and may still find it."""
         self._db.execute(
             f'UPDATE "{self._resource}" AS t SET to_sweep = NULL WHERE to_sweep = ? AND account = ? AND NOT EXISTS '
             f'(SELECT 1 FROM "{self._resource}" n WHERE n.account = t.account AND n.key = t.key AND n.to_sweep IS NULL)',

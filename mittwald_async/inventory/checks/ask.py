@@ -63,7 +63,7 @@ def _ask(state: InventoryState, checks: Sequence[Check], reply: Reply) -> None:
 
 
 def _asked_together(state: InventoryState, checks: Sequence[Check]) -> Hits:
-    """The hits of checks of one table; nothing where that fails: then each check fails by itself."""
+    """The hits of checks of one table; empty if that fails: then each check is evaluated alone."""
     if not all(map(state.has, checks[0].needs)):
         return {}
     try:

@@ -50,7 +50,7 @@ class InventoryReader(Protocol):
         ...
 
     def once(self, make: Callable[[InventoryReader], T]) -> T:
-        """What a function makes of this state, made once however many checks ask for it."""
+        """The result of a function of this state, computed once for all checks that need it."""
         ...
 
     def unread(self) -> list[tuple[str, str, str, int]]:
@@ -86,7 +86,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
     """What to do about it."""
     table: str
-    """Resource whose items are looked at."""
+    """Resource whose items are checked."""
     reads: tuple[str, ...] = ()
     """Further resources that must have been swept."""
     subject: str = "r.id"
@@ -96,7 +96,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """SQL condition over `r`. `:now` is the time of the sweep."""
     find: Finder | None = None
     absent: tuple[str, ...] = ()
-    """Resources whose lack makes the finding. Of projects whose lists of them were not read, nothing is said."""
+    """Resources whose absence is the finding. Projects whose lists of them were not read are skipped."""
     absent_anywhere: tuple[str, ...] = ()
     """Likewise where the lack in the whole account makes it: all lists of the account must have been read."""
 
@@ -155,7 +155,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     muted: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     checked_at: str
-    """Time of the newest sweep that was looked at."""
+    """Time of the newest sweep that was checked."""
 
     def count(self, severity: Severity) -> int:
         """Findings of one severity."""

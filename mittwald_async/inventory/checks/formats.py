@@ -54,7 +54,7 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
     found: dict[str, list[Finding]] = {}
     for finding in report.findings:
         found.setdefault(finding.check, []).append(finding)
-    # One that found something and could not see everything has failed all the same.
+    # A check with findings that could not see everything has failed nevertheless.
     skipped = {skip.check: skip.reason for skip in report.skipped if skip.check not in found}
     every = list(checks)
     suite = ElementTree.Element(

@@ -241,7 +241,7 @@ class InventoryState:
         return hit
 
     def once(self, make: Callable[[InventoryReader], T]) -> T:
-        """What a function makes of this state, made once however many checks ask for it."""
+        """The result of a function of this state, computed once for all checks that need it."""
         if make not in self._made:
             self._made[make] = make(self)
         return cast("T", self._made[make])

@@ -213,7 +213,7 @@ def tables_of(db: sqlite3.Connection, views: Iterable[str] = (), where: str = ""
         where: SQL condition over the columns of the view.
 
     Raises:
-        ConfigurationError: there is no such view, or the condition is wrong.
+        ConfigurationError: the view does not exist, or the condition is invalid.
     """
     known = view_names(db)
     chosen = [name.removeprefix("v_") for name in views]

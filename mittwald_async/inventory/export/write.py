@@ -86,7 +86,7 @@ def form_of(out: Path, form: str | None = None) -> str:
     """The form that a file's name says, unless it is given.
 
     Raises:
-        ConfigurationError: there is no such form, or the name does not say it.
+        ConfigurationError: the format does not exist, or the file name does not imply one.
     """
     chosen = form or out.suffix.removeprefix(".").lower()
     if str(out) == "-" and form is None:

@@ -61,7 +61,7 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
 
 
 def embedded(facts: ReportFacts) -> str:
-    """JSON that cannot end the script element it stands in, whatever names it holds."""
+    """JSON that cannot end its script element, whatever names it contains."""
     text = msgspec.json.encode(facts).decode()
     return (
         text.replace("<", "\\u003c")

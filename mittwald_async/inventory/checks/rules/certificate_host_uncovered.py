@@ -31,7 +31,7 @@ def _names(state: InventoryReader) -> dict[tuple[str, str], set[str]]:
 
 
 def covers(names: set[str], host: str) -> bool:
-    """Does one of the names stand for the host? A wildcard stands for exactly one label (RFC 6125, 6.4.3)."""
+    """Does one of the names match the host? A wildcard matches exactly one label (RFC 6125, 6.4.3)."""
     return host in names or f"*.{host.partition('.')[2]}" in names
 
 

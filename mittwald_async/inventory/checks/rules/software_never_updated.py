@@ -1,4 +1,4 @@
-"""System software of an app is never updated by itself."""
+"""System software of an app is never updated automatically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHECK = Check(
     id="software-never-updated",
     family="software",
     severity="low",
-    title="System software of an app is never updated by itself",
+    title="System software of an app is never updated automatically",
     why="Security fixes wait until they are installed by hand.",
     fix="Set the update policy to patchLevel or all.",
     table="app_installation",
