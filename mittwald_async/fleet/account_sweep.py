@@ -27,7 +27,7 @@ from .task import AccountResult, AccountTask, ProjectList, TaskState
 T = TypeVar("T")
 
 _NAMED = 5
-"""Failures that a result tells in words; the manifest has all."""
+"""Failures that a result describes in words; the manifest has all of them."""
 
 _WRITERS = 8
 """Accounts of one process that write their files at once: each has one open."""
@@ -194,7 +194,7 @@ class _AccountSweep:
             more = True
             while more:
                 more = await in_place(self._lake, self._tables.write_some)
-                await asyncio.sleep(0)  # Other accounts go on meanwhile.
+                await asyncio.sleep(0)  # Other accounts continue meanwhile.
             return self._tables.finish()
 
     def _look_at_budget(self, mw: Mittwald) -> None:

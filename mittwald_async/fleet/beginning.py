@@ -1,4 +1,4 @@
-"""Which run a fleet carries out: a new one, or one that is gone on with."""
+"""Which run a fleet performs: a new one, or a resumed one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def resumed_run(lake: Lake, resources: tuple[str, ...] | None, accounts: Mapping
     """The newest run that has not ended. Where all have: a new one of the accounts whose lists failed in the last run.
 
     Raises:
-        ConfigurationError: there is nothing to go on with, the run is of other resources, or an account of it is missing.
+        ConfigurationError: there is nothing to resume, the run is of other resources, or an account of it is missing.
         StoreError: the data set cannot be read.
     """
     lake.check()

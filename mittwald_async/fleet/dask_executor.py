@@ -24,7 +24,7 @@ _WORKER_SECONDS = 30.0
 """The first worker is waited for so long."""
 
 _NOTICE_SECONDS = 3.0
-"""After this time it is said that something is waited for."""
+"""Seconds after which a wait is reported."""
 
 _MOST_WORKERS = 16
 """Worker processes for each core of this machine, at most."""
@@ -66,7 +66,7 @@ class DaskExecutor:
     Args:
         address: of the scheduler, such as `tcp://scheduler:8786`.
         workers: instead of an address: so many worker processes on this machine, 1 or more.
-        threads: accounts that one of these worker processes has under way at once.
+        threads: accounts that one of these worker processes sweeps at once.
         connect_seconds: how long the scheduler may take to answer in the beginning.
         reconnect_seconds: how long a scheduler that is gone is waited for, and workers that are all gone.
         worker_seconds: how long the first worker is waited for.
@@ -109,7 +109,7 @@ class DaskExecutor:
         self._cluster: Any = None
         self._client: Any = None
         self._open: dict[Any, frozenset[str]] = {}
-        """Tasks under way, and the workers that may take them; an empty set: all."""
+        """Tasks in flight, and the workers that may take them; an empty set: all."""
         self._places: int | None = None
         self._counted = 0.0
         self._manned = 0.0
@@ -186,7 +186,7 @@ class DaskExecutor:
 
     @property
     def places(self) -> int | None:
-        """Accounts that the workers there are now have under way at once; `None`: there is no worker yet."""
+        """Accounts that the current workers sweep at once; `None`: there is no worker yet."""
         return self._places
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Any:
@@ -202,7 +202,7 @@ class DaskExecutor:
     async def _living_client(self) -> Any:
         end = time.monotonic() + self._patience
         while self._client.status != "running":
-            # It connects again by itself for some time, and then closes.
+            # It reconnects for some time, and then closes.
             if self._client.status == "closed":
                 try:
                     self._client = await self._connected_to(5.0)

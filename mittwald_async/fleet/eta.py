@@ -44,7 +44,7 @@ def estimate(
     Args:
         under_way: of each account that has begun, what it is expected to take and how long it has been at it.
         waiting: of each account that has not begun, what it is expected to take.
-        places: how many accounts are under way at once.
+        places: how many accounts run at once.
         finished: what accounts took, and in how many seconds.
 
     Returns:

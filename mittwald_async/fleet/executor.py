@@ -1,4 +1,4 @@
-"""Where tasks are carried out: the seam of two methods, and what fills it in this process."""
+"""Where tasks run: the interface of two methods, and its implementation in this process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Executor(Protocol):
         """Wait until at least one task has ended.
 
         Args:
-            handles: of tasks under way; at least one.
+            handles: of tasks in flight; at least one.
 
         Returns:
             Those that have ended: what the function returned, or why there is nothing. A task that ended with an error

@@ -42,8 +42,8 @@ def inventory_of(place: Path | str, *, runs: int | None = 2) -> Generator[Path]:
         runs: newest runs of each account that are taken over, 1 or more; `None`: all.
 
     Raises:
-        ConfigurationError: there is no data set, or it has no published account.
-        StoreError: it cannot be read, or there is no room for the file.
+        ConfigurationError: the data set does not exist, or has no published account.
+        StoreError: it cannot be read, or the disk is full.
     """
     lake = Lake(url_of(place))
     lake.check()

@@ -11,7 +11,7 @@ from .delta import delete_from_delta
 from .lake import Lake, RunRecord
 
 _QUIET = timedelta(days=1)
-"""A run that has not ended may be under way for so long."""
+"""How long a run that has not ended may still be running."""
 
 
 class PrunedLake(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ def prune_lake(lake: Lake, before: datetime | None = None, *, account: str | Non
         account: remove everything of this account, also what readers see and its rows in the Delta table.
 
     Raises:
-        ConfigurationError: there is no data set, or it has no such account.
+        ConfigurationError: the data set or the account does not exist.
         StoreError: it cannot be written.
     """
     lake.check()

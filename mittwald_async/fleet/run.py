@@ -26,10 +26,10 @@ from .task import AccountResult, AccountTask, ProjectList
 from .worker import TaskFunction, TaskResult, find_projects, run_account
 
 AT_ONCE = 512
-"""Accounts under way at once. Each waits for its own budget most of the time; one process can serve a thousand."""
+"""Accounts swept at once. Each waits for its own budget most of the time; one process can serve a thousand."""
 
 _BUFFER_BYTES = 256 << 20
-"""JSON of rows that all accounts under way hold in memory together, about."""
+"""Approximate size of the rows that all running accounts hold in memory together, as JSON."""
 _LEAST_BUFFER, _MOST_BUFFER = 512 << 10, 4 << 20
 
 _ATTEMPTS = 5
@@ -63,9 +63,9 @@ class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
     reserve: float = 0.0
     """Share of every request budget that is left to others, 0 to 0.95."""
     concurrency: int = 8
-    """Lists of one account under way at once, 1 or more."""
+    """Lists of one account read at once, 1 or more."""
     at_once: int = AT_ONCE
-    """Accounts under way at once, 1 or more."""
+    """Accounts swept at once, 1 or more."""
 
     def __post_init__(self) -> None:
         if self.split_over is not None and self.split_over < 1:
@@ -104,8 +104,8 @@ async def sweep_fleet(
         split_over: accounts with more projects are split into parts for several workers, 1 or more.
         delta: keep a Delta table as well.
         reserve: share of every request budget that is left to others, 0 to 0.95.
-        concurrency: lists of one account under way at once, 1 or more.
-        at_once: accounts under way at once, 1 or more; further ones wait their turn.
+        concurrency: lists of one account read at once, 1 or more.
+        at_once: accounts swept at once, 1 or more; further ones wait their turn.
         watch: called about once a second, and in the end, with how far everything is.
 
     Returns:
@@ -115,7 +115,7 @@ async def sweep_fleet(
         ConfigurationError: no accounts, two of one name, a resource that does not exist, a place that cannot be used,
             or nothing to resume.
         StoreError: the data set cannot be read or written from here.
-        ClusterLostError: the workers were gone for too long; resuming goes on with what is published.
+        ClusterLostError: the workers were gone for too long; resuming keeps what is published.
     """
     options = FleetOptions(
         resume=resume, split_over=split_over, delta=delta, reserve=reserve, concurrency=concurrency, at_once=at_once

@@ -29,7 +29,7 @@ class AccountTask(msgspec.Struct, frozen=True, kw_only=True):
     reserve: float = 0.0
     """Share of the request budget that is left to others, 0 to 1."""
     concurrency: int = 8
-    """Lists under way at once."""
+    """Lists read at once."""
     buffer_bytes: int = 1 << 20
     """JSON of rows that is held in memory before it is written."""
     delta: bool = False
