@@ -1,4 +1,4 @@
-"""An app gets no security fixes any more."""
+"""An app gets no more security fixes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHECK = Check(
     id="app-end-of-life",
     family="software",
     severity="high",
-    title="An app gets no security fixes any more",
-    why="Faults that become known stay open for everybody who knows of them.",
+    title="An app gets no more security fixes",
+    why="Known vulnerabilities stay open.",
     fix="Update the app to a supported version.",
     table="app_installation",
     find=find,

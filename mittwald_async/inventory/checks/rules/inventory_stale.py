@@ -21,8 +21,8 @@ CHECK = Check(
     family="inventory",
     severity="medium",
     title="The inventory of an account is older than two days",
-    why="What has happened since is not in it.",
-    fix="Run the nightly sweep, or look at why it did not run.",
+    why="It lacks all changes since then.",
+    fix="Run the nightly sweep, or find out why it did not run.",
     table=INVENTORY,
     find=find,
 )

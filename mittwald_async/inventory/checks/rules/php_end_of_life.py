@@ -1,4 +1,4 @@
-"""PHP or another runtime gets no security fixes any more."""
+"""PHP or another runtime gets no more security fixes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHECK = Check(
     id="php-end-of-life",
     family="software",
     severity="high",
-    title="PHP or another runtime gets no security fixes any more",
-    why="Faults that become known stay open for everybody who knows of them.",
+    title="PHP or another runtime gets no more security fixes",
+    why="Known vulnerabilities stay open.",
     fix="Move the app to a supported version; try it in a copy first.",
     table="app_installation",
     find=find,

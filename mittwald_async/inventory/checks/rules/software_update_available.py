@@ -22,8 +22,8 @@ CHECK = Check(
     family="software",
     severity="low",
     title="An update of system software is available",
-    why="Fixes of faults are missing.",
-    fix="Update it, or set its update policy so that patches come by themselves.",
+    why="Fixes are missing.",
+    fix="Update it, or set its update policy so that patches are installed automatically.",
     table="app_installation",
     find=find,
 )

@@ -1,4 +1,4 @@
-"""The storage of a project grew by more than a quarter since the sweep before."""
+"""The storage of a project grew by more than a quarter since the previous sweep."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CHECK = Check(
     id="storage-growing",
     family="storage",
     severity="medium",
-    title="The storage of a project grew by more than a quarter since the sweep before",
+    title="The storage of a project grew by more than a quarter since the previous sweep",
     why="A runaway log, a loop of uploads or a compromised site fills the server.",
     fix="Look at what grew: the file system, databases, mailboxes.",
     table="project",
