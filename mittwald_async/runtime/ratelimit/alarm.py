@@ -1,4 +1,4 @@
-"""One wake-up at a time, on the loop's own time or on a clock that was handed in."""
+"""One wake-up at a time, on the loop's own time or on an injected clock."""
 
 from __future__ import annotations
 

@@ -27,14 +27,14 @@ class Backoff:
         self.probing: bool = False
         """Whether one call has to show that the pause may end."""
         self.probe_at: float | None = None
-        """When the call that everybody waits for was sent; `None` while none is under way."""
+        """When the call that all others wait for was sent; `None` while none is in flight."""
         self._random = random
         self._tuning = tuning
         self._since = -inf
         self._strikes = 0
 
     def begin(self, sent_at: float, now: float) -> bool:
-        """A call sent at that instant was refused. False: it is the refusal that is known already, once more."""
+        """A call sent at that instant was refused. False: this refusal is already known."""
         if sent_at < self._since:
             return False
         self._since, self.probing = now, True
@@ -69,7 +69,7 @@ class Backoff:
         return self.after_probe(now) if self.probing else Turn(now)
 
     def after_probe(self, now: float) -> Turn:
-        """One call goes alone; while it is under way the others wait for its answer."""
+        """One call goes alone; the others wait for its response."""
         if self.probe_at is None:
             return Turn(now)
         return Turn(self.probe_at + self._tuning.patience, "opening", sure=False)

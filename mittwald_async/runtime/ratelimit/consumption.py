@@ -24,7 +24,7 @@ class Consumption:
         self._from_number = 0
 
     def restart(self) -> None:
-        """What remains starts anew; what was learned stays."""
+        """Restart the remainder; what was learned stays."""
         self._remaining = None
 
     def forget(self) -> None:

@@ -106,7 +106,7 @@ class Contention:
             in_flight: our calls in flight.
             remaining: the least seen so far.
             now: the time.
-            number: the number of the call that was answered; `None` if that tells nothing.
+            number: the number of the answered call; `None` if unknown.
             latest: the number of the latest call sent.
         """
         if number is not None and number <= self._number_base:

@@ -1,4 +1,4 @@
-"""What a response says of the request budget. Pure: no clock but one handed in, no state, no error for nonsense."""
+"""What a response says of the request budget. Pure: an injected clock, no state, no error for invalid values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..logs import logger
 from ..operation import RateLimit
 
 MOST_REQUESTS = 10_000_000
-"""A limit or remainder above this is taken for nonsense."""
+"""A limit or remainder above this is ignored as invalid."""
 MOST_SECONDS = 86_400.0
-"""A reset further away than a day is taken for nonsense; so a timestamp in its place stops no caller."""
+"""A reset further away than a day is ignored as invalid, so that a timestamp in its place stops no caller."""
 
 EXEMPT = RateLimit(exempt=True)
 _NONE = BudgetHeaders(structured="")
@@ -146,7 +146,7 @@ def _member(name: str, state: dict[str, float], policy: dict[str, float]) -> Rat
     """One budget, if it counts requests and says how many remain."""
     left, until, most = state.get("r"), state.get("t", policy.get("w")), policy.get("q")
     if left is None or left > MOST_REQUESTS or most == 0 or not policy.get("qu", True):
-        return None  # What counts bytes, say, is no number of requests.
+        return None  # Policies may count something else, such as bytes.
     # Without a reset the whole window is the longest it can take.
     until = None if until is None or until > MOST_SECONDS else until
     return _budget(name, None if most is None or most > MOST_REQUESTS else int(most), int(left), until)

@@ -406,7 +406,7 @@ class Limiter:
                 budget.pump()
 
     def _rehome(self) -> None:
-        """Routes were sorted anew: let all wait in the right queue."""
+        """Routes were reassigned: move all waiters to the right queue."""
         for budget in tuple(self.busy):
             for waiter in budget.everybody():
                 waiter.move(self.routes.of(waiter.route))

@@ -55,7 +55,7 @@ class RateLimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     taken_by_others: int
     """Calls in this window that were not ours."""
     paused: float = 0.0
-    """Seconds until calls go on after a 429; 0 where nothing was refused lately."""
+    """Seconds until calls resume after a 429; 0 if nothing was refused lately."""
 
     def __str__(self) -> str:
         """One line for people: `2,940 of 3,000 requests left, 412 s to the next window`."""

@@ -92,7 +92,7 @@ class RateControl:
             self._restart(now)
             return
         if large and self._quick_windows >= tuning.quick_windows and self._fresh_reset > tuning.fresh_reset * period:
-            # It rises all the time: there are no windows.
+            # It rises all the time, so there are no windows.
             self._enter(limit / period * tuning.share_at_first, limit / period)
             self._restart(now)
             return

@@ -1,4 +1,4 @@
-"""What the estimate tells the scheduler: when the next call may go, and why not before."""
+"""The value that the estimate gives the scheduler: when the next call may go, and why not before."""
 
 from __future__ import annotations
 
