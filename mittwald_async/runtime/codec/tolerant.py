@@ -346,5 +346,5 @@ def _steps_to_caller() -> int:
 
 
 def forget_reports() -> None:
-    """Report everything anew."""
+    """Report everything again."""
     _reported.clear()

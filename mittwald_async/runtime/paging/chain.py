@@ -1,6 +1,6 @@
 """Lists of which every page says where the next one is: by a cursor, by an address, or by being one after another.
 
-Nothing but the page itself tells where the list goes on, so at most one page is fetched ahead.
+Only the page itself shows where the list continues, so at most one page is fetched ahead.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ChainStream(Generic[T]):
         self._tasks.abandon()
 
     async def aclose(self) -> None:
-        """End it: nothing is under way afterwards."""
+        """End it: no request is in flight afterwards."""
         self._query = None
         await self._drop()
 

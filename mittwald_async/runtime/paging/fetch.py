@@ -124,7 +124,7 @@ class Fetch:
 
         Raises:
             ApiClientError: whatever the sender raises.
-            ResponseDecodeError: there is no list in the answer.
+            ResponseDecodeError: the response contains no list.
         """
         return await self.ask(self.window(start, size), start, size)
 
@@ -133,7 +133,7 @@ class Fetch:
 
         Raises:
             ApiClientError: whatever the sender raises.
-            ResponseDecodeError: there is no list in the answer.
+            ResponseDecodeError: the response contains no list.
         """
         response = await self.sender.response(self.operation, self.path, query, self.headers, self.body)
         return self.read(response, start, size)

@@ -37,7 +37,7 @@ class _Mark(msgspec.Struct, frozen=True, omit_defaults=True):
 class Pages(Generic[T]):
     """A list that has not been asked for yet. Nothing is sent before it is awaited or iterated.
 
-    It may be used any number of times; every use asks the server anew.
+    It can be used any number of times; every use sends new requests.
 
     Args (given by generated code; `ahead` and `unique` by `with_options`):
         ahead: pages fetched while the current one is used, 0 or more. At most `ahead + 1` pages are in memory.
@@ -86,7 +86,7 @@ class Pages(Generic[T]):
         )
         """Whether pages are asked for one after the other."""
         self._query: Query | None = None
-        """Where a list of chained pages goes on, after a resumption."""
+        """Where a list of chained pages resumes."""
         self._cut_by_server: bool = False
         """Whether pages have the length that the server gives them unasked."""
         limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
@@ -152,7 +152,7 @@ class Pages(Generic[T]):
             return self._page(None).__await__()
         return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
 
-    if not TYPE_CHECKING:  # for checkers it is no sequence at all
+    if not TYPE_CHECKING:  # for checkers it is not a sequence
 
         def _no_sequence(self, *_: object) -> NoReturn:
             raise TypeError(
@@ -215,7 +215,7 @@ class Pages(Generic[T]):
     async def count(self) -> int:
         """How many items the whole list has, wherever `skip` or `page` start.
 
-        One small request where the server tells totals; else the list is read through.
+        One small request if the server states totals; otherwise the list is read through.
         """
         if self._cut_by_server:
             return await self._from_the_beginning().count()

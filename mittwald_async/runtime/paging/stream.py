@@ -1,6 +1,6 @@
 """Read a list page by page, ahead of its consumer.
 
-`PageStream` decides which pages, keeps several under way and hands them out in order.
+`PageStream` decides which pages, keeps several in flight and yields them in order.
 `ItemStream` walks through their items. The streams are objects rather than async generators: they end their tasks
 when they are dropped, closed, cancelled or fail, and hold no cancel scope between two items.
 """
@@ -98,7 +98,7 @@ class PageStream(Generic[T]):
         self._brood.abandon()
 
     async def aclose(self) -> None:
-        """End it: nothing is under way afterwards."""
+        """End it: no request is in flight afterwards."""
         self._done = True
         await self._drop()
 
@@ -138,13 +138,13 @@ class PageStream(Generic[T]):
         return self._fetch.aligned(at, self._size)
 
     async def _drop(self) -> None:
-        """Forget what is under way; reading on starts with the first item not delivered."""
+        """Drop the pages in flight; further reading starts with the first item not delivered."""
         self._queue.clear()
         self._next = self._start_for(self._at)
         await self._brood.close()
 
     def _fill(self, room: int, need: int | None) -> None:
-        """Have up to `room` pages under way or waiting, as far as the list is known to go."""
+        """Keep up to `room` pages in flight or waiting, as far as the list is known to extend."""
         horizon = self._at + 1 if self._total is None else max(self._total, self._at + 1)
         if need is not None:
             horizon = min(horizon, self._at + max(need, 0))
@@ -183,7 +183,7 @@ class PageStream(Generic[T]):
         if first and self._fetch.asks_by_number(start, self._size) and not self._resumed:
             start = self._at = self._fetch.reported_start(start, page)
             self._next = start + self._size
-        # A total that the page itself exceeds tells nothing, so it must not end the list.
+        # A total that the page itself exceeds is wrong, so it must not end the list.
         self._total = page.total if page.total is not None and page.total >= start + count else None
         self._empty = 0 if count else self._empty + 1
         fresh = without_first(page, self._at - start)
@@ -205,7 +205,7 @@ class PageStream(Generic[T]):
             self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
 
     def _repeats(self, items: list[Any]) -> bool:
-        """Whether this is the page before once more: a server that ignores where to start. Keeps no page alive."""
+        """Whether this repeats the previous page: a server that ignores the start. Keeps no page alive."""
         ends = (len(items), items[0], items[len(items) // 2], items[-1]) if items else None
         repeated = ends is not None and ends == self._last
         self._last = ends
@@ -251,7 +251,7 @@ class PageStream(Generic[T]):
         return reported
 
     def _replan(self) -> None:
-        """The pages under way start in the wrong places."""
+        """The pages in flight start at the wrong positions."""
         self._queue.clear()
         self._brood.abandon()
         self._next = self._start_for(self._at)
@@ -282,6 +282,6 @@ class ItemStream(Generic[T]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """End it: nothing is under way afterwards."""
+        """End it: no request is in flight afterwards."""
         self._current = iter(())
         await self._stream.aclose()

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _numbers = count(1)
 _ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
-"""A piece of a path in no document that looks like an id: it has a digit that is no version."""
+"""A segment of an undocumented path that looks like an id: it has a digit but is not a version."""
 
 
 class Call(msgspec.Struct, eq=False):
@@ -183,7 +183,7 @@ class Shared:
         self.accept_encoding: str = accepted()
         """What compression responses may have."""
         self.allow_http: bool = False
-        """Secrets may go to other machines in the clear."""
+        """Secrets may be sent unencrypted to other machines."""
         self.clock: Clock = clock
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall

@@ -114,7 +114,7 @@ class Places:
             if turn.done() and not turn.cancelled():
                 self.give_back()  # the place came in the same moment as the cancellation
             else:
-                with suppress(ValueError):  # the task that gave a place back has passed over it already
+                with suppress(ValueError):  # the task that released a slot has already skipped it
                     self.waiting.remove(turn)
             raise
 

@@ -28,7 +28,7 @@ from ..error_bodies import json_object
 EXPIRY = 120.0
 """Seconds an event is remembered. The server catches up within seconds; it holds a request for 10 s at most."""
 FRESH = 30.0
-"""Seconds during which 403 and 404 about something created here are taken for lag."""
+"""Seconds during which 403 and 404 for an object created here count as lag."""
 CAPACITY = 4096
 """Scopes, and created things, that are remembered. The oldest go first."""
 TOGETHER = 8

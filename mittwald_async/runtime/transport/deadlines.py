@@ -24,7 +24,7 @@ COARSE = 5.0
 """Seconds: shorter limits need more precision than the shared timer offers. (aiohttp rounds longer ones, too.)"""
 _TICK = 0.5
 _TICK_OF_OTHER_CLOCKS = 0.02
-"""Real seconds after which a clock that was handed in is looked at: it may have been moved on by hours."""
+"""Real seconds between looks at an injected clock, which may have been moved by hours."""
 
 
 class Wire(Sized, Protocol):
@@ -61,7 +61,7 @@ class Deadline(msgspec.Struct, eq=False):
     late: bool = False
     """The watch has cancelled it."""
     by_clock: float = inf
-    """When it ends by a clock that was handed in."""
+    """When it ends by an injected clock."""
     timer: asyncio.TimerHandle | None = None
     """Its own, where it is short."""
     request: object = None

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from multidict import MultiMapping
 
 PIECE = 1 << 20
-"""Bytes that are decompressed at a time: what a hostile stream can cost before its size is looked at."""
+"""Bytes to decompress at a time: what a hostile stream can cost before its size is checked."""
 
 MAX_CODINGS = 4
 """Codings one body may have on top of each other. One is usual; each further one multiplies what a small body becomes."""

@@ -18,7 +18,7 @@ _OTHER_REASONS = frozenset((401, 408, 429))
 
 
 def note_maybe_done(call: Call, response: RawResponse | None, failure: TransportError | None) -> None:
-    """Keep that an attempt which is repeated may have been carried out."""
+    """Record that a retried attempt may have been executed."""
     if call.method in SAFE:
         return
     lost = isinstance(failure, MaybeSentError | CallTimeoutError)

@@ -68,7 +68,7 @@ class Content:
         """What the stream's source raised. The HTTP client would tell of a broken connection instead."""
 
     def payload(self) -> bytes | AsyncIterator[bytes]:
-        """What is handed to the HTTP client, anew for every attempt. It warns of bytes that are many."""
+        """The body for the HTTP client, created for every attempt. The client warns of large bytes."""
         if self.open is not None:
             return self._stream(self.open)
         return self._stream(self._pieces) if self.streams else self.data

@@ -35,7 +35,7 @@ def classify(error: Exception, *, safe: bool = False) -> TransportError:
 
     Args:
         error: of the HTTP client, or of what decompresses bodies.
-        safe: the request changes nothing, so that it does not matter whether it was carried out.
+        safe: the request changes nothing, so that it does not matter whether it was executed.
     """
     unsent = _unsent(error)
     if unsent is not None:

@@ -65,7 +65,7 @@ class FollowUp:
             if call.maybe_done:
                 mark_maybe_done(error)
         if retry is not None and not self._limits.allows(call, retry.wait):
-            retry = None  # the error at hand says more than a timeout later
+            retry = None  # the present error says more than a later timeout
         status = None if response is None else response.status
         reason = retry.reason if retry is not None else _in_words(error)
         self._attempt_ended(call, status, _in_words(error), reason, 0.0 if retry is None else retry.wait)
@@ -92,7 +92,7 @@ class FollowUp:
             call.waited = True
 
     def _awaits_event(self, call: Call) -> bool:
-        """Whether the attempt named an event, by itself or by a header of the caller's."""
+        """Whether the attempt named an event, its own or in a header of the caller."""
         if call.event is not None:
             return True
         named = (*(call.extra or ()), *self._options.headers)
@@ -124,7 +124,7 @@ class FollowUp:
         return None
 
     def _next_event(self, call: Call, response: RawResponse) -> None:
-        """The event was reached; go on to the one of the next write."""
+        """The event was reached; continue with that of the next write."""
         if isinstance(response, StreamedResponse):
             response.close()  # its body is still on the wire and will never be read
         self._shared.probes.end(call, reached=True)

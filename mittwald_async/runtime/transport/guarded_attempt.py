@@ -121,7 +121,7 @@ def _content_type(call: Call, headers: Mapping[str, str]) -> str:
 
 
 def _check_changed(request: object) -> None:
-    """Refuse what no request can be made of."""
+    """Refuse what cannot be made into a request."""
     if not isinstance(request, Request):
         raise ClientStateError(
             f"a middleware gave {type(request).__name__} to call_next instead of a request: use msgspec.structs.replace"

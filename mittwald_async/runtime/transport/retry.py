@@ -30,7 +30,7 @@ STATUSES: dict[int, WhenRepeated] = {
 }
 """Statuses that may be better the next time, and for which methods another attempt does no harm."""
 ERRORS: dict[type[TransportError], WhenRepeated | None] = {
-    CallTimeoutError: None,  # there is no time left
+    CallTimeoutError: None,  # no time is left
     NotSentError: "always",
     TransportError: "idempotent",
 }

@@ -99,13 +99,13 @@ def default_tls() -> ssl.SSLContext:
 
 
 def check_session(session: object) -> None:
-    """Refuse what is not an aiohttp session; `None` stands for a pool of our own."""
+    """Refuse what is not an aiohttp session; `None` means the client's own pool."""
     if session is not None and not isinstance(session, aiohttp.ClientSession | Session):
         raise ConfigurationError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
 
 
 class Session:
-    """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
+    """A pool of connections on one event loop: the client's own, or an external one, which is used and never closed."""
 
     __slots__ = ("_deadlines", "_direct", "_kept", "_owned", "_places", "_proxies", "loop", "session")
 
@@ -133,7 +133,7 @@ class Session:
     async def open(
         cls, pool: Pool, external: aiohttp.ClientSession | Session | None, secure: bool, clock: Clock = SYSTEM_CLOCK
     ) -> Session:
-        """Make the pool (TLS is set up in a thread), or take the one handed in."""
+        """Create the pool (TLS is set up in a thread), or use the external one."""
         if isinstance(external, Session):
             return external.lent()
         if external is not None:
@@ -337,7 +337,7 @@ class Session:
             # Without this aiohttp says of no body at all that it is application/octet-stream.
             arguments["skip_auto_headers"] = _NO_TYPE
         if url.scheme == "http" and "proxy_headers" in arguments:
-            # Without TLS there is no CONNECT that could carry them: they go with the request.
+            # Without TLS there is no CONNECT that could carry them, so they are sent with the request.
             arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
         if not self._owned:
             arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the response

@@ -26,7 +26,7 @@ class WriteWatch(Protocol):
         ...
 
     def answered(self, status: int | None, *, sent: bool) -> bool:
-        """An attempt has ended. True: it is not to be repeated, since a read will tell whether it was carried out.
+        """An attempt has ended. True: do not retry it, since a read will show whether it was executed.
 
         Args:
             status: of the response, `None` where there is none.
