@@ -42,11 +42,11 @@ def test_its_shell_lines_point_other_programs_at_it() -> None:
         for line, projects in ((lines[1], 3), (lines[3], 2)):
             word, *settings = shlex.split(line)
             assert word == "export"
-            told = dict(setting.split("=", 1) for setting in settings)
-            assert set(told) == {"MITTWALD_API_TOKEN", "MITTWALD_API_BASE_URL"}
+            reported = dict(setting.split("=", 1) for setting in settings)
+            assert set(reported) == {"MITTWALD_API_TOKEN", "MITTWALD_API_BASE_URL"}
             done = subprocess.run(
                 [sys.executable, "-m", "mittwald_async.cli", "call", "project-list-projects"],
-                env={**os.environ, "PYTHONPATH": str(ROOT), **told},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **reported},
                 capture_output=True,
                 text=True,
                 check=True,

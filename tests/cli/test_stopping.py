@@ -60,11 +60,11 @@ def test_a_sweep_stops_at_once_and_prints_the_command_to_resume(
         # Two seconds are promised. A busy machine takes longer, but not the 20 s of the response.
         assert time.monotonic() - begin < 8
     assert process.returncode == code
-    told = err.splitlines()[-1]
-    assert told.startswith(f"{word}; resume with: ")
-    assert "--reserve 0.1" in told
+    reported = err.splitlines()[-1]
+    assert reported.startswith(f"{word}; resume with: ")
+    assert "--reserve 0.1" in reported
     # Run it as a person would: pasted into a shell.
-    line = told.partition("resume with: ")[2]
+    line = reported.partition("resume with: ")[2]
     again = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(server), capture_output=True, check=False)
     assert again.returncode == 0
     with closing(sqlite3.connect(out)) as db:
@@ -104,12 +104,12 @@ def test_the_command_to_resume_repeats_the_options_as_typed(command: Command, se
     ]
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *options)
     assert code == 4
-    told = shlex.split(err.partition("resume with: mittwald-async ")[2])
-    assert told == [
+    reported = shlex.split(err.partition("resume with: mittwald-async ")[2])
+    assert reported == [
         *("sweep", "--resume", "--strict", "--concurrency", "3"),
         *("--token-file", "my token", "--base-url", f"{server}/", "--out=-x.jsonl"),
     ]
-    assert command(*told)[0] == 0
+    assert command(*reported)[0] == 0
     assert Path("-x.jsonl").exists()
 
 

@@ -190,8 +190,8 @@ def test_an_exhausted_request_limit_gives_exit_code_4_and_can_be_resumed(command
 def test_the_printed_command_resumes_the_sweep(command: Command, to: tuple[str, ...]) -> None:
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *to)
     assert code == 4
-    told = shlex.split(err.partition("resume with: mittwald-async ")[2])
-    code, _, err = command(*told)
+    reported = shlex.split(err.partition("resume with: mittwald-async ")[2])
+    code, _, err = command(*reported)
     assert (code, err) == (0, "")
     assert Path(to[1]).exists()
 

@@ -231,12 +231,12 @@ async def test_an_unsolicited_response_does_not_reach_the_next_call() -> None:
         writer.write(reply(200, {"id": "p-1"}))
         await asyncio.sleep(0.05)
         writer.write(reply(408, {"message": "nobody asked"}))  # as some servers send before closing an idle connection
-        told.set()
+        reported.set()
 
-    told = asyncio.Event()
+    reported = asyncio.Event()
     async with talking(one_too_many, reply(200, {"id": "p-2"})) as (client, server, _):
         assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
-        await told.wait()
+        await reported.wait()
         await asyncio.sleep(0.05)
         response = await client.sender.response(GET_PROJECT, ("p-2",))
         assert response.data == {"id": "p-2"}
@@ -251,8 +251,8 @@ async def test_calls_cancelled_before_they_had_a_connection_use_no_budget(timeou
     async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
         if len(server.seen) > 70:
             await forever.wait()
-        told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
-        writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
+        reported = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
+        writer.write(reply(200, {}, headers={**reported, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
 
     forever = asyncio.Event()
     async with talking(hold, pool=Pool(connections=5), timeout=timeout) as (client, server, _):
@@ -276,8 +276,8 @@ async def test_calls_that_time_out_before_they_had_a_connection_use_no_budget(
     async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
         if len(server.seen) > 70:
             await forever.wait()
-        told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
-        writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
+        reported = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
+        writer.write(reply(200, {}, headers={**reported, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
 
     monkeypatch.setattr(watch, "COARSE", 0.5)  # one by its own timer, one by the shared timer
     monkeypatch.setattr(watch, "_TICK", 0.02)

@@ -82,11 +82,14 @@ async def test_a_whole_url_of_another_origin_gets_no_token() -> None:
 async def test_another_origin_does_not_affect_the_budget(way: str, status: int) -> None:
     """Otherwise whoever serves a download could stop the whole client."""
 
-    def told(status: int, remaining: int) -> bytes:
+    def reported(status: int, remaining: int) -> bytes:
         limits = {"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "600"}
         return reply(status, {}, headers={} if status == 429 else limits)
 
-    async with serving(told(status, 0)) as other, talking(told(200, 2999), max_retries=0) as (client, server, _):
+    async with (
+        serving(reported(status, 0)) as other,
+        talking(reported(200, 2999), max_retries=0) as (client, server, _),
+    ):
         await client.request("GET", "/v2/first")
 
         async def divert(request: Request, call_next: CallNext) -> RawResponse:
@@ -104,7 +107,7 @@ async def test_another_origin_does_not_affect_the_budget(way: str, status: int) 
         assert client.rate_limit.remaining is not None
         assert client.rate_limit.remaining >= 2998
         assert client.rate_limit.throttled == 0
-        server.then(told(200, 2998))
+        server.then(reported(200, 2998))
         await client.with_options(max_wait=0.1).request("GET", "/v2/last")
 
 

@@ -61,11 +61,11 @@ def owner(id: Any) -> m.Owner:
     ],
 )
 def test_one_deviation(value: dict[str, Any], path: str, problem: str, name: str, kept: Any) -> None:
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         decoded = decode("made_up.Site", value)
-    assert len(told) == 1
-    assert problem in str(told[0].message)
-    assert "test-get" in str(told[0].message)
+    assert len(warned) == 1
+    assert problem in str(warned[0].message)
+    assert "test-get" in str(warned[0].message)
     assert type(decoded) is m.Site
     assert same(getattr(decoded, name), kept)
     assert decoded.status == value.get("status")
@@ -79,9 +79,9 @@ def test_one_deviation(value: dict[str, Any], path: str, problem: str, name: str
 
 def test_each_of_several_deviations_is_reported_and_strict_names_the_first() -> None:
     value = site(id=5, createdAt=None, tags=[1])
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         assert again("made_up.Site", value) == value
-    assert [str(warning.message).split(": ")[1] for warning in told] == ["$.id", "$.createdAt", "$.tags[*]"]
+    assert [str(warning.message).split(": ")[1] for warning in warned] == ["$.id", "$.createdAt", "$.tags[*]"]
     with pytest.raises(ResponseDecodeError, match=r"test-get: cannot decode at \$\.id: expected string, got number"):
         decode("made_up.Site", value, strict=True)
 
@@ -109,11 +109,11 @@ def test_a_changed_constant_is_kept_and_reported() -> None:
 
 def test_a_deviation_is_reported_once_per_operation_and_path(caplog: pytest.LogCaptureFixture) -> None:
     page = [site(id=number) for number in range(50)]
-    with caplog.at_level(logging.WARNING, "mittwald_async.codec"), pytest.warns(DriftWarning) as told:
+    with caplog.at_level(logging.WARNING, "mittwald_async.codec"), pytest.warns(DriftWarning) as warned:
         assert [again("list[made_up.Site]", page) for _ in range(3)] == [page] * 3
     with pytest.warns(DriftWarning, match="another"):
         decode("list[made_up.Site]", page, operation_id="another")
-    assert len(told) == 1
+    assert len(warned) == 1
     assert [record.getMessage() for record in caplog.records] == [
         "test-get: $[*].id: expected string, got number; kept as it came",
         "another: $[*].id: expected string, got number; kept as it came",
@@ -121,16 +121,16 @@ def test_a_deviation_is_reported_once_per_operation_and_path(caplog: pytest.LogC
 
 
 def test_keys_of_free_objects_do_not_multiply_reports() -> None:
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         decode("dict[str, made_up.Owner]", {f"k{number}": {"id": number} for number in range(9)})
-    assert [str(warning.message).split(": ")[1] for warning in told] == ["$.*.id"]
+    assert [str(warning.message).split(": ")[1] for warning in warned] == ["$.*.id"]
 
 
 def test_the_record_of_reports_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "REMEMBERED", 2)
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         assert [decode("made_up.Owner", {"id": 1}, operation_id=name).id for name in "abaca"] == [1] * 5
-    assert [str(warning.message)[0] for warning in told] == ["a", "b", "c", "a"]
+    assert [str(warning.message)[0] for warning in warned] == ["a", "b", "c", "a"]
 
 
 def test_the_other_items_of_a_page_are_decoded_as_usual() -> None:
@@ -174,9 +174,9 @@ def test_whole_values_of_another_type_are_kept(expression: str, value: Any, path
 
 def test_unions_inside_a_deviating_value_are_still_resolved() -> None:
     zone = {"id": 1, "record": {"entries": ["a"], "ttl": {"weeks": 1}}, "ttl": {"auto": True}, "spec": {"machine": "m"}}
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         decoded = decode("made_up.Zone", zone)
-    assert len(told) == 1
+    assert len(warned) == 1
     assert type(decoded.record) is m.Mail
     assert decoded.record.ttl == Unknown({"weeks": 1})
     assert (decoded.ttl, decoded.spec) == (m.Auto(auto=True), m.Machine(machine="m"))
@@ -185,13 +185,13 @@ def test_unions_inside_a_deviating_value_are_still_resolved() -> None:
 
 def test_a_deviation_deep_inside_a_discriminated_variant() -> None:
     events = [{"type": "UPDATE", "reason": "created", "who": {"id": 1}}, {"type": "MESSAGE", "text": "x"}]
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         changed, message = decode("list[made_up.Event]", events)
     assert type(changed) is m.Changed
     assert codec.dump(changed) == events[0]
     assert type(message) is m.Message
     assert "at" not in codec.dump(message)
-    assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].who.id", "$[*].at"]
+    assert [str(warning.message).split(": ")[1] for warning in warned] == ["$[*].who.id", "$[*].at"]
 
 
 def test_converting_builtins_is_equally_tolerant_and_does_not_change_them() -> None:
@@ -227,10 +227,10 @@ def test_the_warning_points_at_the_calling_line_on_every_path(way: str) -> None:
         "loads": lambda: codec.loads("made_up.Owner", b'{"id":1}'),
         "convert": lambda: codec.convert("made_up.Owner", {"id": 1}),
     }
-    with pytest.warns(DriftWarning) as told:
+    with pytest.warns(DriftWarning) as warned:
         calls[way]()
-    assert told[0].filename == __file__
-    assert linecache.getline(__file__, told[0].lineno).strip().startswith(f'"{way}":')
+    assert warned[0].filename == __file__
+    assert linecache.getline(__file__, warned[0].lineno).strip().startswith(f'"{way}":')
 
 
 async def test_the_warning_points_at_the_coroutine_that_awaits_the_client() -> None:
@@ -240,7 +240,7 @@ async def test_the_warning_points_at_the_coroutine_that_awaits_the_client() -> N
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server, Mittwald("token-for-tests", base_url=str(server.make_url("/"))) as mw:
-        with pytest.warns(DriftWarning) as told:
+        with pytest.warns(DriftWarning) as warned:
             await mw.ssh_sftp_user.ssh_user_list_ssh_users("p-1")  # here
-    assert {warning.filename for warning in told} == {__file__}
-    assert {linecache.getline(__file__, warning.lineno).rpartition("#")[2].strip() for warning in told} == {"here"}
+    assert {warning.filename for warning in warned} == {__file__}
+    assert {linecache.getline(__file__, warning.lineno).rpartition("#")[2].strip() for warning in warned} == {"here"}

@@ -47,7 +47,7 @@ def test_every_exported_union_is_a_union_at_run_time(domain: str, name: str) -> 
 
 
 def test_decoded_values_work_with_isinstance_and_match() -> None:
-    def told(value: Any) -> str:
+    def reported(value: Any) -> str:
         match value:
             case m.Unset():
                 return "unset"
@@ -59,7 +59,7 @@ def test_decoded_values_work_with_isinstance_and_match() -> None:
                 return "else"
 
     values = codec.loads("list[made_up.Record]", b'[{},{"entries":["a"],"ttl":{"auto":true}},{"of":"tomorrow"}]')
-    assert [told(value) for value in values] == ["unset", "mail ['a']", "unknown {'of': 'tomorrow'}"]
+    assert [reported(value) for value in values] == ["unset", "mail ['a']", "unknown {'of': 'tomorrow'}"]
     assert all(isinstance(value, m.Record) for value in values)
 
 

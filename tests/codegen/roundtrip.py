@@ -126,8 +126,8 @@ class RandomJson:
                 parts = self._flat(_Placed(option, placed.at.step(word, number)), depth, seen)
             except Unsatisfiable:
                 continue
-            told = self._discriminated(node.get("discriminator"), option, placed.at)
-            return [*parts, *told]
+            reported = self._discriminated(node.get("discriminator"), option, placed.at)
+            return [*parts, *reported]
         raise Unsatisfiable("no alternative")
 
     def _discriminated(self, discriminator: Any, option: Any, at: Location) -> list[_Placed]:

@@ -81,9 +81,9 @@ def cases() -> Iterator[tuple[Json, str, str]]:
 def test_one_fault_is_a_finding_and_the_rest_is_generated(root: Json, pointer: str, message: str) -> None:
     root["paths"]["/sound"] = {"get": operation("shop-sound")}
     made = compiled(root)
-    told = [finding.note for finding in made.findings if finding.pointer == pointer]
-    assert any(message in note for note in told), (told, made.findings)
-    assert "\n" not in "".join(told)
+    received = [finding.note for finding in made.findings if finding.pointer == pointer]
+    assert any(message in note for note in received), (received, made.findings)
+    assert "\n" not in "".join(received)
     assert "async def sound" in made.files["api/shop.py"]
 
 

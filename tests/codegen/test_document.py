@@ -203,9 +203,9 @@ async def check_request(
     names = {(fact.where, fact.wire): fact.name for fact in operation.parameters}
     wanted: dict[str, dict[str, object]] = {"path": {}, "query": {}, "header": {}, "cookie": {}}
     arguments: dict[str, object] = {}
-    told = parameters_of(path, node)
-    assert set(names) == {(one["in"], one["name"]) for one in told}, operation.operation_id
-    for one in told:
+    documented = parameters_of(path, node)
+    assert set(names) == {(one["in"], one["name"]) for one in documented}, operation.operation_id
+    for one in documented:
         if one.get("required") or full:
             value = sampler.make(one.get("schema", {}), Choice(True, False, 0))
             wanted[one["in"]][one["name"]] = value

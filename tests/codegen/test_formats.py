@@ -171,9 +171,9 @@ def test_an_unresolvable_reference_is_any_value(tmp_path: Path) -> None:
         {"X": obj(a={"$ref": "nowhere.json"}, b={"$ref": "https://example.com/x.json"}, c={"$ref": "a\0b"})}
     )
     made = compile_document(load(str(write(tmp_path, openapi=root))), Config())
-    told = findings(made, "reference")
-    assert len(told) == 3
-    assert "No such file" in told[0]
+    reported = findings(made, "reference")
+    assert len(reported) == 3
+    assert "No such file" in reported[0]
     assert all(f"{name}: Any = UNSET" in made.files["models/common.py"] for name in "abc")
 
 

@@ -270,7 +270,7 @@ def test_contradictory_configurations(tmp_path: Path, text: str, message: str) -
     assert message in str(caught.value)
 
 
-def told(root: Json, correction: Correction) -> tuple[Json, str]:
+def reported(root: Json, correction: Correction) -> tuple[Json, str]:
     findings = Findings()
     made = corrected(root, [correction], findings)
     return made, str(findings.sorted()[0])
@@ -279,12 +279,12 @@ def told(root: Json, correction: Correction) -> tuple[Json, str]:
 def test_a_correction_that_is_no_longer_needed_is_reported() -> None:
     """The provider may have dropped what was wrong, added what was missing, or declared what was undeclared."""
     required = Correction("#/x/required", "discard", "declared nowhere", "a", unless="#/x/properties/a")
-    assert told({"x": {"required": ["a"]}}, required)[0] == {"x": {"required": []}}
+    assert reported({"x": {"required": ["a"]}}, required)[0] == {"x": {"required": []}}
     right: Json = {"x": {"required": ["a"], "properties": {"a": {}}}}
-    made, said = told(right, required)
+    made, said = reported(right, required)
     assert made == right
     assert said.startswith("[correction] #/x/required: needed no more: there is #/x/properties/a")
-    assert "does not apply" in told({"x": {"required": ["b"]}}, required)[1]
+    assert "does not apply" in reported({"x": {"required": ["b"]}}, required)[1]
     typed = Correction("#/x/type", "set", "no type", "string")
-    assert "[corrected]" in told({"x": {}}, typed)[1]
-    assert "does not apply" in told({"x": {"type": "string"}}, typed)[1]
+    assert "[corrected]" in reported({"x": {}}, typed)[1]
+    assert "does not apply" in reported({"x": {"type": "string"}}, typed)[1]

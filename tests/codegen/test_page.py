@@ -88,7 +88,7 @@ async def look_around(names: dict[str, Any]) -> None:
 
 def test_every_configuration_key_is_documented_and_the_examples_parse(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    told = set(re.findall(r"`([a-z_]+)`", page))
+    reported = set(re.findall(r"`([a-z_]+)`", page))
     inner = {
         "runtime",
         "removed_marker",
@@ -102,9 +102,9 @@ def test_every_configuration_key_is_documented_and_the_examples_parse(tmp_path: 
         "corrections",
         "_used",
     }
-    assert {found.name for found in fields(Config)} - inner <= told
-    assert {found.name for found in fields(PagingConfig)} - {"link"} <= told
-    assert {found.name for found in fields(Budget)} - {"exempt", "structured"} <= told
+    assert {found.name for found in fields(Config)} - inner <= reported
+    assert {found.name for found in fields(PagingConfig)} - {"link"} <= reported
+    assert {found.name for found in fields(Budget)} - {"exempt", "structured"} <= reported
     for number, (_, text) in enumerate(block for block in BLOCKS if block[0] == "toml"):
         assert tomllib.loads(text)
         path = tmp_path / f"{number}.toml"

@@ -275,13 +275,13 @@ async def test_a_foreign_cancellation_is_never_swallowed() -> None:
 
 @virtual
 async def test_progress_is_reported_and_may_raise_to_stop() -> None:
-    told: list[Progress] = []
+    reported: list[Progress] = []
     worker = Worker(seconds=lambda item: 1.0 + item, fails=lambda item: item % 2 == 1)
-    done = [outcome async for outcome in fan_out(range(6), worker, limit=3, progress=told.append)]
+    done = [outcome async for outcome in fan_out(range(6), worker, limit=3, progress=reported.append)]
     assert len(done) == 6
-    assert [(step.done, step.failed) for step in told] == [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)]
-    assert told[-1].running == 0
-    assert max(step.running for step in told) <= 3
+    assert [(step.done, step.failed) for step in reported] == [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)]
+    assert reported[-1].running == 0
+    assert max(step.running for step in reported) <= 3
 
     def stop(step: Progress) -> None:
         raise RuntimeError("enough")
@@ -380,12 +380,12 @@ class TestManyLists:
         with pytest.raises(NotFoundError):
             [pair async for pair in fan_out_items(range(3), elements)]
         assert others() == []
-        told: list[Progress] = []
-        fan = fan_out_items(range(3), elements, on_error="collect", progress=told.append)
+        reported: list[Progress] = []
+        fan = fan_out_items(range(3), elements, on_error="collect", progress=reported.append)
         assert len([pair async for pair in fan]) == 8
         (failure,) = fan.failures
         assert (failure.item, failure.result, type(failure.error)) == (1, 2, NotFoundError)
-        assert told[-1] == Progress(3, 1, 0)
+        assert reported[-1] == Progress(3, 1, 0)
 
     @virtual
     async def test_breaking_out_closes_the_lists(self) -> None:

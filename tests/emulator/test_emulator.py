@@ -226,7 +226,7 @@ async def test_handlers_may_return_every_kind_of_response() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "status", "part", "told"),
+    ("wanted", "status", "part", "reported"),
     [
         ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
         ("bytes=7-", 206, b"789", "bytes 7-9/10"),
@@ -238,11 +238,11 @@ async def test_handlers_may_return_every_kind_of_response() -> None:
         ("bytes=-", 200, b"0123456789", None),
     ],
 )
-async def test_content_supports_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
+async def test_content_supports_ranges(wanted: str, status: int, part: bytes, reported: str | None) -> None:
     client = EmulatorClient()
     client.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
     answer = await client.get("/v2/files/f", range=wanted)
-    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, reported)
 
 
 async def test_writes_log_what_they_created() -> None:

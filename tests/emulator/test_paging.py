@@ -64,11 +64,11 @@ async def test_a_list_may_refuse_more_than_its_maximum() -> None:
 
 def test_defaults_depend_on_the_operation() -> None:
     items = ListReply(range(20_000))
-    told = {
+    reported = {
         name: paging.cut(OPERATIONS[name], items, {}, EmulatorOptions())[1]["X-Pagination-Limit"]
         for name in ("project-list-projects", "customer-list-customers", "notifications-list-notifications")
     }
-    assert list(told.values()) == ["10000", "1000", "500"]
+    assert list(reported.values()) == ["10000", "1000", "500"]
     unsaid = OPERATIONS["app-list-appinstallations"]
     assert len(paging.cut(unsaid, items, {}, EmulatorOptions())[0]) == 20_000
     assert len(paging.cut(unsaid, items, {}, EmulatorOptions(default_limit=50))[0]) == 50

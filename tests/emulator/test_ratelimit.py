@@ -45,9 +45,9 @@ async def test_public_reads_are_exempt_and_login_has_its_own_limit() -> None:
     client = EmulatorClient(rate_limit=(1, 600.0), login_limit=(2, 60.0))
     assert (await client.get("/v2/articles")).headers["x-ratelimit-exempt"] == "yes"
     wrong = {"email": "a@b.example", "password": "x"}
-    told = [await client.post("/v2/authenticate", wrong) for _ in range(3)]
-    assert [answer.status for answer in told] == [401, 401, 429]
-    assert told[0].headers["x-ratelimit-limit"] == "2"
+    received = [await client.post("/v2/authenticate", wrong) for _ in range(3)]
+    assert [answer.status for answer in received] == [401, 401, 429]
+    assert received[0].headers["x-ratelimit-limit"] == "2"
     assert (await client.get("/v2/projects")).status == 200
 
 

@@ -120,7 +120,7 @@ ACCOUNT: State = {
 }
 
 
-def told(diff: Diff) -> dict[str, set[str | None]]:
+def reported(diff: Diff) -> dict[str, set[str | None]]:
     return {name: {change.id for change in getattr(diff, name)} for name in ("added", "changed", "gone")}
 
 
@@ -153,7 +153,7 @@ def test_a_diff_reports_added_changed_and_gone_rows_by_field(path: Path) -> None
     swept(path, after)
     with History(path) as history:
         diff = history.diff()
-    assert told(diff) == {"added": {"p-3"}, "changed": {"p-2"}, "gone": {"d-1"}}
+    assert reported(diff) == {"added": {"p-3"}, "changed": {"p-2"}, "gone": {"d-1"}}
     assert diff.changed[0].fields == {"description": ("Blog", "Diary")}
     assert diff.unknown == []
     found = diff.as_json()
@@ -167,7 +167,7 @@ def test_volatile_properties_count_as_changes_only_on_request(path: Path) -> Non
     swept(path, {**ACCOUNT, ("mysql_database", "m-1"): {"name": "one", "projectId": "p-1", "storageUsageInBytes": 9}})
     with History(path) as history:
         assert history.diff().empty
-        assert told(history.diff(all_fields=True))["changed"] == {"m-1"}
+        assert reported(history.diff(all_fields=True))["changed"] == {"m-1"}
         assert [json.loads(row.raw)["storageUsageInBytes"] for row in history.at(1).rows("mysql_database")] == [5, 5]
 
 
@@ -177,7 +177,7 @@ def test_rows_of_a_failed_list_are_unknown_rather_than_gone(path: Path) -> None:
     swept(path, without, frozenset({("mysql_database", "p-1")}))
     with History(path) as history:
         diff = history.diff()
-    assert told(diff)["gone"] == {"m-2", "u-2"}
+    assert reported(diff)["gone"] == {"m-2", "u-2"}
     (list_,) = [one for one in diff.unknown if one.resource == "mysql_database"]
     assert (list_.owner, list_.status, list_.sweep) == ("p-1", 500, 2)
     with closing(sqlite3.connect(path)) as db:
@@ -194,9 +194,9 @@ def test_rows_not_seen_before_are_not_reported_as_added(path: Path) -> None:
     swept(path, without, frozenset({("mysql_database", "p-1")}))
     swept(path, ACCOUNT)
     with History(path) as history:
-        assert told(history.diff(1, 3))["added"] == {"m-1", "u-1"}
+        assert reported(history.diff(1, 3))["added"] == {"m-1", "u-1"}
         diff = history.diff(2, 3)
-        assert told(diff)["added"] == set()
+        assert reported(diff)["added"] == set()
         assert {(one.id, one.maybe) for one in diff.unknown if one.id} == {("m-1", "added"), ("u-1", "added")}
 
 
@@ -204,7 +204,7 @@ def test_the_contents_of_a_deleted_project_are_gone_too(path: Path) -> None:
     swept(path, ACCOUNT)
     swept(path, {key: item for key, item in ACCOUNT.items() if "p-2" not in (key[1], item.get("projectId"))})
     with History(path) as history:
-        assert told(history.diff())["gone"] == {"p-2", "m-2", "u-2"}
+        assert reported(history.diff())["gone"] == {"p-2", "m-2", "u-2"}
 
 
 def test_a_resource_that_was_not_requested_is_unknown(path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_resource_that_was_not_requested_is_unknown(path: Path) -> None:
         store.finish("done", 1)
     with History(path) as history:
         diff = history.diff()
-    assert told(diff)["gone"] == {"p-2"}
+    assert reported(diff)["gone"] == {"p-2"}
     assert {one.resource for one in diff.unknown} == {"domain", "mysql_database", "mysql_user"}
 
 
@@ -224,7 +224,7 @@ def test_a_property_new_in_all_items_is_reported_once(path: Path) -> None:
     swept(path, {key: {**item, "colour": "red"} if key[0] == "project" else item for key, item in ACCOUNT.items()})
     with History(path) as history:
         diff = history.diff()
-    assert told(diff)["changed"] == set()
+    assert reported(diff)["changed"] == set()
     assert [(one.resource, one.field, one.change, one.items) for one in diff.properties] == [
         ("project", "colour", "appeared", 2)
     ]

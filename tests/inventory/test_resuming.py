@@ -204,7 +204,7 @@ def test_an_unfinished_sweep_is_incomplete_once_another_begins(path: Path) -> No
         assert [one.state for one in store.sweeps()] == ["incomplete", "running"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights of files are told the POSIX way")
+@pytest.mark.skipif(os.name != "posix", reason="rights of files are reported the POSIX way")
 def test_the_file_is_private_to_its_owner(path: Path) -> None:
     before = os.umask(0)
     try:

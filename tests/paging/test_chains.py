@@ -46,8 +46,8 @@ class Server:
         self.asked.append(asked)
         if len(self.asked) in self.broken:
             raise ServerError("not now", status=500)
-        data, told = getattr(self, self.way)(asked)
-        return Response(data=data, status=200, headers=CIMultiDict(told), method="GET", url="/things")
+        data, reported = getattr(self, self.way)(asked)
+        return Response(data=data, status=200, headers=CIMultiDict(reported), method="GET", url="/things")
 
     def _from(self, start: int, asked: Query) -> tuple[list[Any], int | None]:
         size = int(str(asked.get("limit", asked.get("per_page", self.size))))
@@ -59,8 +59,8 @@ class Server:
         return {"data": found, "meta": {"next": None if after is None else f"c{after}"}}, {}
 
     def empty_cursor(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
-        data, told = self.cursor(asked)
-        return {**data, "meta": {"next": data["meta"]["next"] or ""}}, told
+        data, reported = self.cursor(asked)
+        return {**data, "meta": {"next": data["meta"]["next"] or ""}}, reported
 
     def address(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
         found, after = self._from(int(str(asked.get("cursor", 0))), asked)

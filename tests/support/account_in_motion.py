@@ -92,7 +92,7 @@ class Account(Sender):
         await asyncio.sleep(self.latency)
         self.trouble(operation.operation_id)
         there = {name: thing for name, make in self.things.items() if (thing := make(now)) is not None}
-        told: dict[str, str] = {}
+        reported: dict[str, str] = {}
         data: Any
         if operation.paging is not None:
             query = query or {}
@@ -102,13 +102,15 @@ class Account(Sender):
             assert isinstance(skip, int)
             size = min(limit, self.page) if isinstance(limit, int) else len(listed)
             if isinstance(limit, int):
-                told = {"X-Pagination-TotalCount": str(len(listed)), "X-Pagination-Limit": str(size)}
+                reported = {"X-Pagination-TotalCount": str(len(listed)), "X-Pagination-Limit": str(size)}
             data = listed[skip : skip + size]
         else:
             data = there.get(str(path[-1]))
             if data is None:
                 raise NotFoundError("not there", status=404)
-        return Response(data=data, status=200, headers=told, method="GET", url="/", operation_id=operation.operation_id)
+        return Response(
+            data=data, status=200, headers=reported, method="GET", url="/", operation_id=operation.operation_id
+        )
 
 
 def thing(id: str = "x", **values: Any) -> SimpleNamespace:

@@ -118,15 +118,15 @@ class ListServer(Sender):
         if self.deaf:
             start = 0
         found = self.items[start : start + size]
-        told: dict[str, str] = {}
+        reported: dict[str, str] = {}
         if self.totals:
-            told["X-Pagination-TotalCount"] = self.told_total or str(len(self.items))
-            told["X-Pagination-Skip"] = str(start)
+            reported["X-Pagination-TotalCount"] = self.told_total or str(len(self.items))
+            reported["X-Pagination-Skip"] = str(start)
             if self.told_limit:
-                told["X-Pagination-Limit"] = str(size)
+                reported["X-Pagination-Limit"] = str(size)
         data = self.shape(found, len(self.items))
         return Response(
-            data=data, status=200, headers=told, method="GET", url="/v2/things", operation_id=operation.operation_id
+            data=data, status=200, headers=reported, method="GET", url="/v2/things", operation_id=operation.operation_id
         )
 
 

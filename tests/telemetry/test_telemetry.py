@@ -47,15 +47,15 @@ class Collected:
 
 
 async def test_a_retried_call() -> None:
-    told = Collected()
+    reported = Collected()
     fault = Fault(operation="project-list-projects", status=503, count=1)
     async with (
         Emulator(faults=[fault]) as api,
-        Mittwald(api.token, base_url=api.url, observers=[told.telemetry]) as mw,
+        Mittwald(api.token, base_url=api.url, observers=[reported.telemetry]) as mw,
     ):
         await mw.project.list_projects(search_term="x")
         port = int(api.url.rpartition(":")[2])
-    first, second, call = told.spans
+    first, second, call = reported.spans
     assert (call.name, call.kind, call.status.status_code) == (
         "project-list-projects",
         SpanKind.INTERNAL,
@@ -81,7 +81,7 @@ async def test_a_retried_call() -> None:
     ).items()
     assert "error.type" not in (second.attributes or {})
     assert str((second.attributes or {})["url.full"]).startswith("http://127.0.0.1")
-    metrics = told.metrics()
+    metrics = reported.metrics()
     attempts = metrics["http.client.request.duration"]
     assert sorted(facts["http.response.status_code"] for facts, _ in attempts) == [200, 503]
     assert attempts[0][1].explicit_bounds[:3] == (0.005, 0.01, 0.025)
@@ -92,45 +92,45 @@ async def test_a_retried_call() -> None:
 
 
 async def test_a_refused_call_and_a_lost_response() -> None:
-    told = Collected()
-    async with Emulator() as api, Mittwald(api.token, base_url=api.url, observers=[told.telemetry]) as mw:
+    reported = Collected()
+    async with Emulator() as api, Mittwald(api.token, base_url=api.url, observers=[reported.telemetry]) as mw:
         with pytest.raises(NotFoundError):
             await mw.project.get_project("00000000-0000-4000-8000-000000000000")
-    attempt, call = told.spans[-2:]
+    attempt, call = reported.spans[-2:]
     assert (attempt.attributes or {})["error.type"] == "404"
     assert (call.attributes or {})["error.type"] == "NotFoundError"
     assert call.status.status_code is StatusCode.ERROR
-    async with Mittwald("t", base_url="http://127.0.0.1:9", observers=[told.telemetry], max_retries=0) as mw:
+    async with Mittwald("t", base_url="http://127.0.0.1:9", observers=[reported.telemetry], max_retries=0) as mw:
         with pytest.raises(TransportError):
             await mw.project.list_projects()
-    attempt, call = told.spans[-2:]
+    attempt, call = reported.spans[-2:]
     assert (attempt.attributes or {})["error.type"] == "NotSentError"
     assert "http.response.status_code" not in (attempt.attributes or {})
 
 
 def test_secrets_are_masked_methods_are_limited_and_any_event_order_is_accepted() -> None:
-    told = Collected()
+    reported = Collected()
     what: dict[str, Any] = {
         "call": 1,
         "operation_id": None,
         "method": "PURGE",
         "url": "https://api.example/x?token=***",
     }
-    told.telemetry(AttemptEnded(number=1, status=200, error=None, seconds=0.1, **what))
-    told.telemetry(WaitedForBudget(seconds=2.5, **what))
-    told.telemetry(CallEnded(status=200, error=None, attempts=1, seconds=0.1, **what))
-    assert len(told.spans) == 0
-    told.telemetry(CallStarted(**what))
-    told.telemetry(AttemptEnded(number=1, status=200, error=None, seconds=0.1, **what))
-    told.telemetry(CallEnded(status=200, error=None, attempts=1, seconds=0.1, **what))
-    attempt, call = told.exporter.get_finished_spans()
+    reported.telemetry(AttemptEnded(number=1, status=200, error=None, seconds=0.1, **what))
+    reported.telemetry(WaitedForBudget(seconds=2.5, **what))
+    reported.telemetry(CallEnded(status=200, error=None, attempts=1, seconds=0.1, **what))
+    assert len(reported.spans) == 0
+    reported.telemetry(CallStarted(**what))
+    reported.telemetry(AttemptEnded(number=1, status=200, error=None, seconds=0.1, **what))
+    reported.telemetry(CallEnded(status=200, error=None, attempts=1, seconds=0.1, **what))
+    attempt, call = reported.exporter.get_finished_spans()
     assert (attempt.name, call.name) == ("HTTP", "_OTHER")
     assert "mittwald.operation_id" not in (call.attributes or {})
     facts = dict(attempt.attributes or {})
     assert facts["http.request.method"] == "_OTHER"
     assert facts["http.request.method_original"] == "PURGE"
     assert (facts["server.port"], facts["url.full"]) == (443, "https://api.example/x?token=***")
-    assert told.metrics()["mittwald.budget.wait"][0][1].sum == 2.5
+    assert reported.metrics()["mittwald.budget.wait"][0][1].sum == 2.5
 
 
 def test_without_opentelemetry_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,9 +61,9 @@ def caused(error: Exception, cause: Exception) -> Exception:
     ],
 )
 def test_each_failure_is_mapped_to_its_meaning(error: Exception, kind: type[TransportError]) -> None:
-    told = classify(error)
-    assert type(told) is kind
-    assert "hush-hush" not in str(told)
+    reported = classify(error)
+    assert type(reported) is kind
+    assert "hush-hush" not in str(reported)
 
 
 def test_a_response_repr_shows_its_size_and_nothing_else() -> None:

@@ -56,10 +56,10 @@ async def server_of(mw: Mittwald) -> str:
 async def test_a_project_from_creation_to_ready() -> None:
     async with account() as (_, mw, wait):
         created = await mw.project.create_project(await server_of(mw), description="shop")
-        told: list[str] = []
-        project = await wait.project_ready(created.id, on_change=lambda state, project: told.append(state))
+        reported: list[str] = []
+        project = await wait.project_ready(created.id, on_change=lambda state, project: reported.append(state))
         assert (project.id, project.status) == (created.id, "ready")
-        assert told[-1] == "ready"
+        assert reported[-1] == "ready"
         assert (await mw.wait.project_ready(created.id)).description == "shop"
 
 

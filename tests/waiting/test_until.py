@@ -26,16 +26,16 @@ class TestAnythingElse:
     async def test_a_custom_condition(self) -> None:
         account = Account()
         account.things["x"] = states((0, "queued"), (10, "running"), (20, "done"))
-        told: list[str] = []
+        reported: list[str] = []
 
         async def poll() -> Any:
             return account.things["x"](account.now)
 
         result = await account.waiters().until(
-            poll, done=lambda run: run.status == "done", on_change=lambda state, run: told.append(state)
+            poll, done=lambda run: run.status == "done", on_change=lambda state, run: reported.append(state)
         )
         assert result.status == "done"
-        assert told == ["queued", "running", "done"]
+        assert reported == ["queued", "running", "done"]
         with pytest.raises(OperationFailed) as caught:
             await account.waiters().until(poll, done=lambda run: False, failed=lambda run: run.status == "done")
         assert caught.value.state == "done"

@@ -215,9 +215,9 @@ async def test_a_timeout_ends_a_hanging_poll() -> None:
 async def test_each_change_is_reported_once() -> None:
     account = Account()
     account.things["x"] = states((0, "pending"), (30, "migrating"), (60, "ready"))
-    told: list[str] = []
-    await account.waiters().server_ready("x", on_change=lambda state, server: told.append(f"{state} {server.id}"))
-    assert told == ["pending x", "migrating x", "ready x"]
+    reported: list[str] = []
+    await account.waiters().server_ready("x", on_change=lambda state, server: reported.append(f"{state} {server.id}"))
+    assert reported == ["pending x", "migrating x", "ready x"]
 
     def stop(state: str, server: object) -> None:
         raise KeyError(state)

@@ -71,10 +71,10 @@ def test_no_check_fails_on_undocumented_values(tmp_path: Path, odd: Any) -> None
 
 def test_missing_dates_and_flags_cause_no_finding(tmp_path: Path) -> None:
     report = reported(tmp_path / "inventory.sqlite", lambda _: None)
-    told = {finding.check for finding in report.findings}
+    received = {finding.check for finding in report.findings}
     dated = {check.id for check in all_checks() if check.family == "certificates"} | {"contract-ending", "backup-old"}
-    assert not told & (dated - {"certificate-missing"})
-    assert not told & {
+    assert not received & (dated - {"certificate-missing"})
+    assert not received & {
         "project-disabled",
         "ssh-user-password",
         "mailbox-full",

@@ -133,12 +133,12 @@ def test_a_failing_hook_is_reported_without_the_secret_in_its_url(
 
 
 def test_a_sweep_into_another_format_reports_its_numbers(tmp_path: Path) -> None:
-    out, told, metrics = tmp_path / "rows.jsonl", tmp_path / "told.json", tmp_path / "mittwald.prom"
+    out, reported, metrics = tmp_path / "rows.jsonl", tmp_path / "outcome.json", tmp_path / "mittwald.prom"
     out.write_text("{}\n", encoding="utf-8")
-    code = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_bytes(sys.stdin.buffer.read())"
+    code = f"import sys, pathlib; pathlib.Path({str(reported)!r}).write_bytes(sys.stdin.buffer.read())"
     outlet = Outlet(metrics, shlex.join([sys.executable, "-c", code]))
     outlet.tell([SUMMARY], out, inventory=False)
-    content = json.loads(told.read_bytes())
+    content = json.loads(reported.read_bytes())
     assert (content["file"], content["ok"]) == (str(out), True)
     assert content["sweeps"][0]["rows"] == {"project": 3, "customer": 1}
     assert not {"diff", "findings", "new"} & content.keys()
