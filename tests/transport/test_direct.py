@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
@@ -223,6 +223,78 @@ async def test_a_connection_closed_by_the_server_is_replaced_silently(
                 assert (await send(made, url)).status == 204
                 await asyncio.sleep(0.02)
             assert len(heads) == 3
+
+
+async def both_ways_with_the_same_headers(
+    made: AbstractAsyncContextManager[Session], steps: Callable[[Session, CIMultiDict[str]], Awaitable[object]]
+) -> None:
+    """Requests one after the other, all with one object of headers."""
+    async with made as opened_:
+        await steps(opened_, CIMultiDict(HEADERS))
+
+
+@NEEDS_FAST_PATH
+async def test_what_is_kept_of_a_request_is_sent_again_with_another_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hearing() as (url, heads), hearing() as (other, heads_there):
+
+        async def steps(by: Session, headers: CIMultiDict[str]) -> None:
+            for target in (f"{url}/first", f"{url}/second?q=%C3%BC", f"{other}/there", f"{url}/third#part"):
+                await by.exchange(WireRequest("GET", URL(target, encoded=True), headers), LIMITS)
+            headers["X-Access-Token"] = "renewed"
+            await by.exchange(WireRequest("GET", URL(f"{url}/renewed"), headers), LIMITS)
+            await by.exchange(WireRequest("DELETE", URL(f"{url}/gone"), headers), LIMITS)
+            by.session.headers["X-Late"] = "1"
+            await by.exchange(WireRequest("GET", URL(f"{url}/late"), headers), LIMITS)
+
+        for way in (Direct.over, no_way):
+            monkeypatch.setattr(Direct, "over", way)
+            await both_ways_with_the_same_headers(opened(), steps)
+            await both_ways_with_the_same_headers(handed_in(aiohttp.ClientSession(headers={"X-Own": "1"})), steps)
+            closing = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+            await both_ways_with_the_same_headers(handed_in(closing), steps)
+    half = len(heads) // 2
+    assert heads[:half] == heads[half:]
+    assert heads_there[:3] == heads_there[3:]
+    assert heads[1].startswith(b"GET /second?q=%C3%BC HTTP/1.1\r\nHost: " + url.removeprefix("http://").encode())
+    assert heads_there[0].startswith(b"GET /there HTTP/1.1\r\nHost: " + other.removeprefix("http://").encode())
+    assert [b"renewed\r\n" in head for head in heads[:6]] == [False, False, False, True, True, True]
+    assert b"\r\nX-Late: 1\r\n" in heads[5]
+    assert b"\r\nConnection: close\r\n" in heads[half - 1]
+
+
+@NEEDS_FAST_PATH
+@pytest.mark.parametrize("path", ["/a\0", "/a\x1fb"])
+async def test_a_path_with_control_characters_is_refused_by_both_ways(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for way in (Direct.over, no_way):
+        monkeypatch.setattr(Direct, "over", way)
+        async with hearing() as (url, heads), opened() as made:
+            headers = CIMultiDict(HEADERS)
+            await made.exchange(WireRequest("GET", URL(url), headers), LIMITS)
+            with pytest.raises(TransportError):
+                await made.exchange(WireRequest("GET", URL(url + path, encoded=True), headers), LIMITS)
+            assert len(heads) == 1
+
+
+@NEEDS_FAST_PATH
+async def test_a_header_that_would_end_its_line_is_refused_every_time() -> None:
+    async with hearing() as (url, heads), opened() as made:
+        headers = CIMultiDict({**HEADERS, "X-Odd": "a\r\nX-Smuggled: 1"})
+        for _ in range(3):
+            with pytest.raises(TransportError):
+                await made.exchange(WireRequest("GET", URL(url), headers), LIMITS)
+        assert heads == []
+
+
+@NEEDS_FAST_PATH
+async def test_of_many_headers_few_are_kept() -> None:
+    async with hearing() as (url, heads), opened() as made:
+        for number in range(100):
+            await send(made, f"{url}/{number}")
+        assert [head.split()[1] for head in heads] == [f"/{number}".encode() for number in range(100)]
+        kept = getattr(getattr(made, "_direct"), "_known")  # noqa: B009 - that nothing grows
+        assert 0 < len(kept) <= 32
 
 
 class OwnRequest(aiohttp.ClientRequest):
