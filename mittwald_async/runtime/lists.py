@@ -7,6 +7,7 @@ on a refusal, and what was learned is kept for the next call of the same operati
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -74,11 +75,13 @@ class PageSizes:
 class ListContext:
     """What a client and its clones know of the lists of one server."""
 
-    __slots__ = ("names", "sizes")
+    __slots__ = ("names", "operations", "sizes")
 
     def __init__(self, names: PagingNames | None = None) -> None:
         self.names: PagingNames = names or PagingNames()
         self.sizes: PageSizes = PageSizes()
+        self.operations: dict[int, Any] = {}
+        """What is known of the operations that were asked, by identity. It keeps them alive."""
 
 
 def _keep(table: dict[str, int], key: str, value: int) -> None:

@@ -34,7 +34,7 @@ async def _list(mw: Mittwald) -> object:
     ("body", "work", "most_files", "most_calls"),
     [
         ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 21),
-        (page(), _list, 16, 38),
+        (page(), _list, 16, 35),
     ],
     ids=["a get", "a list page"],
 )

@@ -78,7 +78,7 @@ class ChainStream(Generic[T]):
         self._mark = mark
         self._task: asyncio.Task[Page[Any]] | None = None
         self._ids: set[object] | None = set() if unique else None
-        self._keys = ItemKeys(fetch.operation.path)
+        self._keys = ItemKeys(fetch.known.operation.path)
         self._at = 0
         self._given = 0
         self._busy = False
@@ -146,21 +146,23 @@ class ChainStream(Generic[T]):
             return task.result()
         if not isinstance(error, Exception) or not (self._given or self._resumed):
             raise error
-        message = f"{self._fetch.operation.operation_id}: the page at item {self._at} could not be fetched: {error}"
+        message = (
+            f"{self._fetch.known.operation.operation_id}: the page at item {self._at} could not be fetched: {error}"
+        )
         raise PagingError(message, resume=self._mark(query)) from error
 
     def _after(self, query: Query, page: Page[Any]) -> Query | None:
         """The query of the page after this one; `None` where there is none."""
         following = next_query(self._fetch, self._keys, query, page, self._at + len(page.items))
         if following == query:
-            message = f"{self._fetch.operation.operation_id}: the server names the same page as the next one"
+            message = f"{self._fetch.known.operation.operation_id}: the server names the same page as the next one"
             raise PagingError(message, resume=self._mark(query))
         return following
 
 
 def next_query(fetch: Fetch, keys: ItemKeys, query: Query, page: Page[Any], at: int) -> Query | None:
     """The query of the page after `page`, which was asked for with `query` and ends at item `at`."""
-    paging = fetch.paging
+    paging = fetch.known.paging
     if fetch.reports_more(page) is False:
         return None
     if paging.link:
@@ -176,15 +178,18 @@ def next_query(fetch: Fetch, keys: ItemKeys, query: Query, page: Page[Any], at: 
         return None if cursor is None or cursor == "" else {**query, paging.cursor: cursor}
     if not page.items or (page.total is not None and at >= page.total):
         return None
-    if paging.skip and not (paging.page and isinstance(query.get(fetch.page_parameter), int)):
-        return {**query, fetch.skip_parameter: _number(query.get(fetch.skip_parameter), 0) + len(page.items)}
-    return {**query, fetch.page_parameter: _number(query.get(fetch.page_parameter), paging.first_page) + 1}
+    if paging.skip and not (paging.page and isinstance(query.get(fetch.known.page_parameter), int)):
+        return {
+            **query,
+            fetch.known.skip_parameter: _number(query.get(fetch.known.skip_parameter), 0) + len(page.items),
+        }
+    return {**query, fetch.known.page_parameter: _number(query.get(fetch.known.page_parameter), paging.first_page) + 1}
 
 
 def _cursor(fetch: Fetch, keys: ItemKeys, page: Page[Any]) -> object:
     """Where the next page begins: as the server says, or after the last item where it says only that there is more."""
-    if fetch.paging.next_cursor is not None:
-        return member_at(whole_of(page.response), fetch.paging.next_cursor)
+    if fetch.known.paging.next_cursor is not None:
+        return member_at(whole_of(page.response), fetch.known.paging.next_cursor)
     return keys.of(page.items[-1]) if page.items and fetch.reports_more(page) else None
 
 

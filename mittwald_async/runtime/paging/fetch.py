@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import msgspec
 from multidict import istr
 
 from ..errors import ResponseDecodeError
-from ..lists import PageSizes, PagingNames, smaller
+from ..lists import ListContext, PageSizes, PagingNames, smaller
 from ..members import member_at
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
 from .keys import ItemKeys
 
 
-def suggested_size(operation: Operation[Any], names: PagingNames) -> int:
-    """Items to ask for at once where the caller names no number: the most that the document suggests."""
-    paging = operation.paging or Paging()
-    return paging.max_limit or max(paging.default_limit or 0, names.size)
+class ListOperation:
+    """What can be known of a list operation before it is asked. Made once per client: every page of a list needs it."""
+
+    __slots__ = (
+        "limit_header",
+        "limit_parameter",
+        "operation",
+        "page_parameter",
+        "paging",
+        "size",
+        "skip_header",
+        "skip_parameter",
+        "total_header",
+        "windowed",
+    )
+
+    def __init__(self, operation: Operation[Any], names: PagingNames) -> None:
+        self.operation: Operation[Any] = operation
+        self.paging: Paging = operation.paging or Paging()
+        self.limit_parameter: str = self.paging.limit_name or names.limit_parameter
+        self.skip_parameter: str = self.paging.skip_name or names.skip_parameter
+        self.page_parameter: str = self.paging.page_name or names.page_parameter
+        # Strings whose folding is known: headers are found faster by them.
+        self.total_header: str | None = names.total_header and istr(names.total_header)
+        self.limit_header: str | None = names.limit_header and istr(names.limit_header)
+        self.skip_header: str | None = names.skip_header and istr(names.skip_header)
+        self.windowed: bool = self.paging.windowed
+        """Any part of the list can be asked for."""
+        self.size: int = self.paging.max_limit or max(self.paging.default_limit or 0, names.size)
+        """Items to ask for at once where the caller names no number: the most that the document suggests."""
 
 
-@cache
-def headers_of(names: PagingNames) -> tuple[str | None, str | None, str | None]:
-    """Total, limit and skip as strings whose folding is known: headers are found faster by them."""
-    total, limit, skip = names.total_header, names.limit_header, names.skip_header
-    return total and istr(total), limit and istr(limit), skip and istr(skip)
+def list_operation(lists: ListContext, operation: Operation[Any]) -> ListOperation:
+    """What is known of an operation, with the names that the lists of this server use."""
+    known: ListOperation | None = lists.operations.get(id(operation))
+    if known is None:
+        known = lists.operations[id(operation)] = ListOperation(operation, lists.names)
+    return known
 
 
 class Fetch:
@@ -37,23 +63,17 @@ class Fetch:
         "body",
         "filters",
         "headers",
-        "limit_parameter",
-        "names",
+        "known",
         "numbered",
-        "operation",
-        "page_parameter",
-        "paging",
         "path",
         "sender",
-        "skip_parameter",
         "total",
-        "windowed",
     )
 
     def __init__(
         self,
         sender: Sender,
-        operation: Operation[Any],
+        known: ListOperation,
         path: Sequence[object],
         filters: Mapping[str, object],
         headers: Mapping[str, object] | None,
@@ -61,45 +81,37 @@ class Fetch:
         numbered: tuple[int, int, int] | None = None,
     ) -> None:
         self.sender: Sender = sender
-        self.operation: Operation[Any] = operation
+        self.known: ListOperation = known
         self.path: Sequence[object] = path
         self.filters: Mapping[str, object] = filters
         self.headers: Mapping[str, object] | None = headers
         self.body: object = body
         self.numbered: tuple[int, int, int] | None = numbered
         """Start, size and number of the page that the caller asked for by number: it is sent as it was said."""
-        self.paging: Paging = operation.paging or Paging()
-        self.names: PagingNames = sender.lists.names
-        self.limit_parameter: str = self.paging.limit_name or self.names.limit_parameter
-        self.skip_parameter: str = self.paging.skip_name or self.names.skip_parameter
-        self.page_parameter: str = self.paging.page_name or self.names.page_parameter
-        # Not by the record's properties: each file that a call passes costs something.
-        self.windowed: bool = self.paging.limit and (self.paging.skip or self.paging.page)
-        """Any part of the list can be asked for."""
         self.total: int | None = None
 
     def copy(self) -> Fetch:
         """Another one that keeps its own total."""
-        return Fetch(self.sender, self.operation, self.path, self.filters, self.headers, self.body, self.numbered)
+        return Fetch(self.sender, self.known, self.path, self.filters, self.headers, self.body, self.numbered)
 
     def window(self, start: int, size: int) -> dict[str, object]:
         """The query for `size` items from `start` on."""
-        query, paging = dict(self.filters), self.paging
-        if self.windowed:
-            query[self.limit_parameter] = size
+        query, known = dict(self.filters), self.known
+        if known.windowed:
+            query[known.limit_parameter] = size
             if self.numbered is not None and self.asks_by_number(start, size):
-                query[self.page_parameter] = self.numbered[2]
-            elif paging.skip:
-                query[self.skip_parameter] = start
+                query[known.page_parameter] = self.numbered[2]
+            elif known.paging.skip:
+                query[known.skip_parameter] = start
             else:
-                query[self.page_parameter] = start // size + paging.first_page
+                query[known.page_parameter] = start // size + known.paging.first_page
         return query
 
     def smaller_size(self, error: BaseException, tried: int) -> int | None:
         """The size to try after an error; `None` where the error is not about the size."""
-        if not self.windowed:
+        if not self.known.windowed:
             return None
-        return smaller(error, tried, self.paging.default_limit, self.limit_parameter)
+        return smaller(error, tried, self.known.paging.default_limit, self.known.limit_parameter)
 
     def asks_by_number(self, start: int, size: int) -> bool:
         """Whether this window is the page that the caller asked for by its number."""
@@ -135,30 +147,29 @@ class Fetch:
             ApiClientError: whatever the sender raises.
             ResponseDecodeError: the response contains no list.
         """
-        response = await self.sender.response(self.operation, self.path, query, self.headers, self.body)
+        response = await self.sender.response(self.known.operation, self.path, query, self.headers, self.body)
         return self.read(response, start, size)
 
     def read(self, response: Response[Any], start: int, size: int | None) -> Page[Any]:
         """Make a page of an answer: where its items are, and what it says of the whole."""
-        paging, whole = self.paging, response.data if response.envelope is None else response.envelope
+        known, headers = self.known, response.headers
+        paging, whole = known.paging, response.data if response.envelope is None else response.envelope
         items: Any = whole if paging.items is None else member_at(whole, paging.items)
         if items is None or items is UNSET:
             items = []
         if items.__class__ is not list:
             where = "$" if paging.items is None else f"$.{paging.items}"
-            operation_id = self.operation.operation_id
+            operation_id = self.known.operation.operation_id
             raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
-        headers = response.headers
-        total_header, limit_header, skip_header = headers_of(self.names)
-        total = count_in(headers.get(total_header)) if total_header else None
+        total = count_in(headers.get(known.total_header)) if known.total_header else None
         if total is None and paging.total is not None:
             reported = member_at(whole, paging.total)
             total = int(reported) if isinstance(reported, int | float) else None
         if total is not None:
             self.total = total
-        limit = count_in(headers.get(limit_header)) if limit_header else None
-        skip = count_in(headers.get(skip_header)) if skip_header else None
-        paged = self.windowed or paging.paged
+        limit = count_in(headers.get(known.limit_header)) if known.limit_header else None
+        skip = count_in(headers.get(known.skip_header)) if known.skip_header else None
+        paged = known.windowed or paging.paged
         return Page(
             items=items,
             total=total,
@@ -169,9 +180,9 @@ class Fetch:
 
     def reports_more(self, page: Page[Any]) -> bool | None:
         """Whether there is a page after this one, where the server says."""
-        if self.paging.has_more is None:
+        if self.known.paging.has_more is None:
             return None
-        reported = member_at(whole_of(page.response), self.paging.has_more)
+        reported = member_at(whole_of(page.response), self.known.paging.has_more)
         return reported if isinstance(reported, bool) else None
 
 
@@ -183,16 +194,16 @@ def whole_of(response: Response[Any]) -> Any:
 async def with_falling_size(fetch: Fetch, sizes: PageSizes, at: int, size: int) -> Page[Any]:
     """The page from item `at` on, asking for less as long as the server says it was too much."""
     while True:
-        start = at if fetch.paging.skip else fetch.aligned(at, size)
+        start = at if fetch.known.paging.skip else fetch.aligned(at, size)
         try:
             response = await fetch.sender.response(
-                fetch.operation, fetch.path, fetch.window(start, size), fetch.headers, fetch.body
+                fetch.known.operation, fetch.path, fetch.window(start, size), fetch.headers, fetch.body
             )
         except Exception as error:
             fallen = fetch.smaller_size(error, size)
             if fallen is None:
                 raise
-            sizes.refused(fetch.operation.operation_id, fallen)
+            sizes.refused(fetch.known.operation.operation_id, fallen)
             size = fallen
         else:
             page = fetch.read(response, start, size)

@@ -16,7 +16,7 @@ from ..lists import PageSizes
 from ..operation import Operation, Page, Response, Sender
 from ..structs import UNSET
 from .chain import ChainStream, Query
-from .fetch import Fetch, suggested_size, with_falling_size
+from .fetch import Fetch, list_operation, with_falling_size
 from .stream import ItemStream, PageStream
 
 T = TypeVar("T", default=Any)
@@ -76,31 +76,30 @@ class Pages(Generic[T]):
     ) -> None:
         given = dict(query) if query else {}
         lists = sender.lists
+        known = list_operation(lists, operation)
+        paging = known.paging
         self._sizes: PageSizes = lists.sizes
-        self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body)
-        paging = self._fetch.paging
+        self._fetch: Fetch = Fetch(sender, known, path, given, headers, body)
         self._chained: bool = (
-            paging.chained
-            if not self._fetch.windowed
-            else paging.cursor is not None and given.get(paging.cursor) is not None
+            paging.chained if not known.windowed else paging.cursor is not None and given.get(paging.cursor) is not None
         )
         """Whether pages are asked for one after the other."""
         self._query: Query | None = None
         """Where a list of chained pages resumes."""
         self._cut_by_server: bool = False
         """Whether pages have the length that the server gives them unasked."""
-        limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
-        self._limit = None if limit is None else self._number(limit, self._fetch.limit_parameter, 1)
+        limit = given.pop(known.limit_parameter, None) if paging.limit else None
+        self._limit = None if limit is None else self._number(limit, known.limit_parameter, 1)
         self._origin = 0
-        if self._fetch.windowed and not self._chained:
-            skip, page = given.pop(self._fetch.skip_parameter, None), given.pop(self._fetch.page_parameter, None)
-            skip = None if skip is None else self._number(skip, self._fetch.skip_parameter, 0)
-            page = None if page is None else self._number(page, self._fetch.page_parameter, 0)
+        if known.windowed and not self._chained:
+            skip, page = given.pop(known.skip_parameter, None), given.pop(known.page_parameter, None)
+            skip = None if skip is None else self._number(skip, known.skip_parameter, 0)
+            page = None if page is None else self._number(page, known.page_parameter, 0)
             self._origin = skip or 0
             if page is not None and skip is None:
                 self._begin_at_number(page)
         elif self._limit is not None:
-            given[self._fetch.limit_parameter] = self._limit
+            given[known.limit_parameter] = self._limit
         self._at = self._origin
         self._resumed = False
         self._ahead = ahead if ahead == _AHEAD else _checked_ahead(ahead)
@@ -108,7 +107,7 @@ class Pages(Generic[T]):
 
     def __repr__(self) -> str:
         known = "" if self.total is None else f", total={self.total}"
-        return f"Pages({self._fetch.operation.operation_id}{known})"
+        return f"Pages({self._fetch.known.operation.operation_id}{known})"
 
     @property
     def total(self) -> int | None:
@@ -219,7 +218,7 @@ class Pages(Generic[T]):
         """
         if self._cut_by_server:
             return await self._from_the_beginning().count()
-        paging = self._fetch.paging
+        paging = self._fetch.known.paging
         if not paging.paged or (not self._chained and (paging.totals or paging.total)):
             page = await with_falling_size(self._fetch, self._sizes, 0, 1)
             if paging.paged and page.total is not None:
@@ -236,26 +235,26 @@ class Pages(Generic[T]):
     def _number(self, value: object, name: str, least: int) -> int | None:
         """The value of a paging parameter. Some documents say of such a number that it is a text."""
         if isinstance(value, str) and value.isascii() and value.isdigit():
-            said = next((one.type for one in self._fetch.operation.parameters if one.wire == name), "int")
+            said = next((one.type for one in self._fetch.known.operation.parameters if one.wire == name), "int")
             value = int(value) if said == "str" else value
         return _whole(value, name, least)
 
     def _begin_at_number(self, page: int) -> None:
         """A page number counts in the caller's limit, or in pages as the server cuts them unasked. Where nothing says how
         long these are, no limit is sent, and the next number is asked for once a page has come."""
-        paging = self._fetch.paging
+        paging = self._fetch.known.paging
         if self._limit is None:
             self._limit = paging.default_limit
         if self._limit is None:
             self._chained = self._cut_by_server = True
-            self._fetch.filters = {**self._fetch.filters, self._fetch.page_parameter: page}
+            self._fetch.filters = {**self._fetch.filters, self._fetch.known.page_parameter: page}
             return
         self._origin = max(page - paging.first_page, 0) * self._limit
         self._fetch.numbered = (self._origin, self._limit, page)
 
     def _size(self, at_most: int | None) -> int:
-        operation = self._fetch.operation
-        size = self._sizes.size(operation.operation_id, suggested_size(operation, self._fetch.names), self._limit)
+        known = self._fetch.known
+        size = self._sizes.size(known.operation.operation_id, known.size, self._limit)
         return size if at_most is None else min(size, at_most)
 
     async def _page(self, at_most: int | None) -> Page[T]:
@@ -267,7 +266,7 @@ class Pages(Generic[T]):
 
     def _chain_size(self, at_most: int | None) -> int | None:
         """Items to ask for at once where pages are chained: no number of our own, which the server may refuse."""
-        paging = self._fetch.paging
+        paging = self._fetch.known.paging
         if not paging.limit or self._cut_by_server:
             return None
         size = self._limit or paging.max_limit
@@ -276,7 +275,7 @@ class Pages(Generic[T]):
     def _chain_query(self, size: int | None) -> Query:
         query = dict(self._fetch.filters) if self._query is None else dict(self._query)
         if size is not None:
-            query[self._fetch.limit_parameter] = size
+            query[self._fetch.known.limit_parameter] = size
         return query
 
     def _stream(self, at_most: int | None = None) -> PageStream[T] | ChainStream[T]:
@@ -313,7 +312,9 @@ class Pages(Generic[T]):
         """The same list without the page number that it was to begin at."""
         copy = self._copy()
         copy._chained = copy._cut_by_server = False
-        copy._fetch.filters = {key: v for key, v in self._fetch.filters.items() if key != self._fetch.page_parameter}
+        copy._fetch.filters = {
+            key: v for key, v in self._fetch.filters.items() if key != self._fetch.known.page_parameter
+        }
         return copy
 
     def _mark(self, at: int) -> str:
@@ -326,7 +327,7 @@ class Pages(Generic[T]):
         """Tells lists apart without telling their arguments."""
         fetch = self._fetch
         arguments = ([str(part) for part in fetch.path], sorted(fetch.filters.items()), fetch.body)
-        said = repr((fetch.operation.operation_id, arguments))
+        said = repr((fetch.known.operation.operation_id, arguments))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

@@ -19,7 +19,7 @@ from ..errors import ClientStateError, PagingError
 from ..lists import PageSizes
 from ..operation import Page
 from .chain import ChainStream
-from .fetch import Fetch, count_in, headers_of, without_first, without_known
+from .fetch import Fetch, count_in, without_first, without_known
 from .keys import ItemKeys
 
 T = TypeVar("T", default=Any)
@@ -77,7 +77,7 @@ class PageStream(Generic[T]):
         self._queue: deque[tuple[int, asyncio.Task[Page[Any]]]] = deque()
         self._total: int | None = None
         self._ids: set[object] | None = set() if unique else None
-        self._keys = ItemKeys(fetch.operation.path)
+        self._keys = ItemKeys(fetch.known.operation.path)
         self._last: tuple[object, ...] | None = None
         self._given = 0
         self._arrived = 0
@@ -133,7 +133,7 @@ class PageStream(Generic[T]):
 
     def _start_for(self, at: int) -> int:
         """Whole pages from the caller's own start on; any other place is reached by whole pages from the very start."""
-        if self._fetch.paging.skip and not self._resumed and (at - self._origin) % self._size == 0:
+        if self._fetch.known.paging.skip and not self._resumed and (at - self._origin) % self._size == 0:
             return at
         return self._fetch.aligned(at, self._size)
 
@@ -164,14 +164,16 @@ class PageStream(Generic[T]):
             return start, task.result()
         fallen = self._fetch.smaller_size(error, self._size)
         if fallen is not None:
-            self._sizes.refused(self._fetch.operation.operation_id, fallen)
+            self._sizes.refused(self._fetch.known.operation.operation_id, fallen)
             self._size = fallen
             await self._drop()
             return start, None
         self._done = True
         if not isinstance(error, Exception) or not (self._given or self._resumed):
             raise error
-        message = f"{self._fetch.operation.operation_id}: the page at item {self._at} could not be fetched: {error}"
+        message = (
+            f"{self._fetch.known.operation.operation_id}: the page at item {self._at} could not be fetched: {error}"
+        )
         raise PagingError(message, resume=self._mark(self._at)) from error
 
     def _accept(self, start: int, page: Page[Any]) -> Page[Any] | None:
@@ -197,12 +199,12 @@ class PageStream(Generic[T]):
 
     def _check_announced(self) -> None:
         """Compare what came with what the last page announced: a list that shrank has announced less by then."""
-        paging, total = self._fetch.paging, self._total
+        paging, total = self._fetch.known.paging, self._total
         # A total inside the body may count something else, and what was read before a resumption is not known.
-        if total is None or self._resumed or not self._fetch.windowed or paging.total is not None:
+        if total is None or self._resumed or not self._fetch.known.windowed or paging.total is not None:
             return
         if self._origin + self._arrived < total:
-            self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
+            self._fetch.sender.short_list(self._fetch.known.operation.operation_id, total, self._origin + self._arrived)
 
     def _repeats(self, items: list[Any]) -> bool:
         """Whether this repeats the previous page: a server that ignores the start. Keeps no page alive."""
@@ -214,11 +216,11 @@ class PageStream(Generic[T]):
     def _advance(self, start: int, page: Page[Any], first: bool) -> None:
         """Move past a page, and see whether there is more."""
         count = len(page.items)
-        if not self._fetch.windowed:
+        if not self._fetch.known.windowed:
             self._at, self._done = start + count, True
             return
         cut = self._cut_to(start, page, first)
-        self._sizes.arrived(self._fetch.operation.operation_id, count)
+        self._sizes.arrived(self._fetch.known.operation.operation_id, count)
         if cut is not None:
             self._size = cut
         self._at = start + max(count, self._size)
@@ -235,19 +237,19 @@ class PageStream(Generic[T]):
 
     def _cut_to(self, start: int, page: Page[Any], first: bool) -> int | None:
         """The size that the server silently cut a page to; `None` where a short page is just that."""
-        limit_header = headers_of(self._fetch.names)[1]
+        limit_header = self._fetch.known.limit_header
         count, reported = len(page.items), count_in(page.response.headers.get(limit_header)) if limit_header else None
         if not 0 < count < self._size:
             return None
         if self._total is None:
-            return count if first and self._sizes.may_be_cut(self._fetch.operation.operation_id, count) else None
+            return count if first and self._sizes.may_be_cut(self._fetch.known.operation.operation_id, count) else None
         if start + count >= self._total:
             return None
         if reported is None:
             return count if first else None
         if not count <= reported < self._size:
             return None
-        self._sizes.refused(self._fetch.operation.operation_id, reported)
+        self._sizes.refused(self._fetch.known.operation.operation_id, reported)
         return reported
 
     def _replan(self) -> None:

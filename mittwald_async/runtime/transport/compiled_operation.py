@@ -22,16 +22,16 @@ from .responses import is_secret, packed
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
 _CONTENT_TYPE = istr("Content-Type")
 """A string whose folding is known is found in half the time."""
-_COMPILED: dict[int, CompiledOperation] = {}
+COMPILED: dict[int, CompiledOperation] = {}
 """By identity of the operation, which is kept alive here. There are finitely many: those of the document, and copies that
 read it otherwise, one for each."""
 
 
 def compiled(operation: Operation[Any]) -> CompiledOperation:
     """What is known of an operation of the document."""
-    found = _COMPILED.get(id(operation))
+    found = COMPILED.get(id(operation))
     if found is None:
-        found = _COMPILED[id(operation)] = CompiledOperation(operation)
+        found = COMPILED[id(operation)] = CompiledOperation(operation)
     return found
 
 

@@ -24,7 +24,7 @@ from ..options import Options
 from .attempts import AttemptLoop
 from .bodies import StreamedResponse
 from .call import Call, Shared
-from .compiled_operation import check_unpacked, compiled, decoded
+from .compiled_operation import COMPILED, check_unpacked, compiled, decoded
 from .request_builder import RequestBuilder
 from .responses import event_id, packed
 from .token_requests import TokenRequests
@@ -187,7 +187,7 @@ class Pipeline:
 
     def _call(self, operation: Operation[Any], path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
-        known = compiled(operation)
+        known = COMPILED.get(id(operation)) or compiled(operation)
         url, now = shared.base + known.target(path, query), shared.clock.now()
         call = Call(known, known.method, url, URL(url, encoded=True), path, query, now, now)
         if known.accept and known.accept != self._accept:
@@ -202,6 +202,7 @@ class Pipeline:
 
     def _response(self, call: Call, response: RawResponse, data: T, envelope: Any = None) -> Response[T]:
         """A value with everything around it."""
+        known = call.compiled
         last = Attempt(
             number=call.number, status=response.status, reason="ok", seconds=self.shared.clock.now() - call.begun
         )
@@ -210,10 +211,10 @@ class Pipeline:
             status=response.status,
             headers=response.headers,
             method=call.method,
-            url=call.shown_url,
-            operation_id=call.operation_id,
+            url=call.shown_url if call.redirects or known.masks else call.encoded_url,
+            operation_id=known.operation.operation_id or None,
             event_id=None
-            if call.compiled.safe
+            if known.safe
             else event_id(call.method, response.status, response.headers, self.shared.profile.events),
             rate_limit=response.rate_limit,
             attempts=(*call.attempts, last) if call.attempts else (last,),
