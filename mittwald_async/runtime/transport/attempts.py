@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from types import TracebackType
 
 from .. import events
 from ..errors import NotSentError, TransportError
 from ..middleware import RawResponse
 from ..options import Options
-from ..ratelimit import Policy, Slot
+from ..ratelimit import Policy, RateLimitWait
 from .call import Call, Shared, WhileOpen
 from .changes import server_time
 from .follow_up import FollowUp
@@ -88,7 +90,8 @@ class AttemptLoop:
                         await self._get_token(call)
                 slot = _UNLIMITED if call.off_origin else limiter.try_acquire(call.compiled.route, self._policy)
                 if slot is None:
-                    slot = await self._wait_for_slot(call)
+                    with BudgetWait(shared, call) as on_wait:
+                        slot = await limiter.acquire(call.compiled.route, self._policy, on_wait=on_wait)
                 if call.waited:
                     call.begun = shared.clock.now()
                 failure: TransportError | None = None
@@ -157,18 +160,31 @@ class AttemptLoop:
         async with self._limits.hold(call):
             call.secret = await credentials.token(self.token_requests)
 
-    async def _wait_for_slot(self, call: Call) -> Slot:
-        """The budget is used up for now: wait for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
-        because it has to wait for the next window would be of no use."""
-        limiter = self.shared.limiter
-        assert limiter is not None
+
+class BudgetWait(WhileOpen):
+    """The budget is used up for now: a call waits for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
+    because it has to wait for the next window would be of no use."""
+
+    __slots__ = ("_begun", "_call")
+
+    def __init__(self, shared: Shared, call: Call) -> None:
+        super().__init__(shared)
+        self._call = call
+        self._begun = 0.0
+
+    def __enter__(self) -> Callable[[RateLimitWait], None] | None:
+        """Gives who is to hear of the wait."""
+        call = self._call
         call.waited = True
-        begun = self.shared.clock.now()
-        with WhileOpen(self.shared):
-            slot = await limiter.acquire(
-                call.compiled.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
-            )
-        seconds = self.shared.clock.now() - begun
-        call.budget_wait += seconds
-        call.emit(events.WaitedForBudget, seconds=seconds)
-        return slot
+        self._begun = self._shared.clock.now()
+        super().__enter__()
+        return None if call.observers is None else call.waits_for_budget
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if kind is None:
+            seconds = self._shared.clock.now() - self._begun
+            self._call.budget_wait += seconds
+            self._call.emit(events.WaitedForBudget, seconds=seconds)

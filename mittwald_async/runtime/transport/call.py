@@ -233,12 +233,13 @@ class WhileOpen:
         self._cancelling = 0
         self._ended = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> object:
         if self._shared.closed:
             raise self._shared.unusable()
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         self._shared.waiting.add(self)
+        return None
 
     def end(self) -> None:
         """The client is closed."""

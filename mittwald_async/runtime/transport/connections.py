@@ -101,22 +101,20 @@ class Places:
         self.waiting: deque[asyncio.Future[None]] = deque()
         """Those who wait. Without any, a place is given back by counting it."""
 
-    async def take(self) -> None:
-        """Take a place, waiting for it if none is free."""
-        if self.free:
-            self.free -= 1
-            return
+    def queue(self) -> asyncio.Future[None]:
+        """Wait for a place: await what this gives, and then call `left` in any case. Not a coroutine that does both: many
+        tasks wait at once, and each of its frames would wait with them."""
         turn = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.give_back()  # the place came in the same moment as the cancellation
-            else:
-                with suppress(ValueError):  # the task that released a slot has already skipped it
-                    self.waiting.remove(turn)
-            raise
+        return turn
+
+    def left(self, turn: asyncio.Future[None]) -> bool:
+        """The wait is over. True: there is a place, also where it came in the same moment as a cancellation."""
+        if turn.done() and not turn.cancelled():
+            return True
+        with suppress(ValueError):  # the task that released a slot has already skipped it
+            self.waiting.remove(turn)
+        return False
 
     def give_back(self) -> None:
         """Hand the place to the task that waits longest."""

@@ -232,9 +232,11 @@ class Session:
                 if places.free:
                     places.free -= 1
                 else:
-                    placed = False
-                    await places.take()
-                    placed = True
+                    placed, turn = False, places.queue()
+                    try:
+                        await turn
+                    finally:
+                        placed = places.left(turn)
             direct = self._direct
             if direct is not None and upload is None and direct.takes(request.method, request.url):
                 response = await direct.request(request.method, request.url, request.headers, timeout, watched)
