@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..budget_headers import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
 from .headers import HeaderReader
-from .limiter import Limiter, Limiters, Slot
+from .limiter import Limiter, Limiters, QueuedCall, Slot
 from .policy import Policy, RateLimitStatus, RateLimitWait
 from .tuning import TUNING, Tuning
 
@@ -26,6 +26,7 @@ __all__ = [
     "Limiter",
     "Limiters",
     "Policy",
+    "QueuedCall",
     "RateLimitStatus",
     "RateLimitWait",
     "Slot",

@@ -152,6 +152,12 @@ class QueuedCall(Slot, eq=False, kw_only=True):
         self.budget = scheduler
         scheduler.enter(self)
 
+    def settle(self, *, cancelled: bool = False) -> None:
+        """The wait is over; `cancelled`: its task was, and has no use for a slot."""
+        if cancelled:
+            self.abandoned()
+        self.future = None
+
     def abandoned(self) -> None:
         """The waiting task was cancelled, while waiting or between its turn and running on: give everything back."""
         if self.state == _WAITS:
@@ -260,6 +266,31 @@ class Limiter:
             RateLimitError: the wait is, or turns out to be, longer than allowed; `.retry_after` seconds.
             ClientStateError: in use on another event loop that still runs.
         """
+        slot = self.queue(route, policy, max_wait=max_wait, on_wait=on_wait)
+        if slot.future is not None:
+            try:
+                await slot.future
+            except asyncio.CancelledError:
+                slot.settle(cancelled=True)
+                raise
+            finally:
+                slot.settle()
+        return slot
+
+    def queue(
+        self,
+        route: str,
+        policy: Policy = DEFAULT,
+        *,
+        max_wait: float | None = None,
+        on_wait: Callable[[RateLimitWait], object] | None = None,
+    ) -> QueuedCall:
+        """A slot, or a place in the queue for one: `acquire` without a coroutine that would be kept while many calls wait.
+
+        Where the slot has a `future`, await that; then `settle` the slot in any case.
+
+        Args and errors: as of `acquire`, but those of a turn that comes too late are raised by the future.
+        """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._bind(loop)
@@ -280,13 +311,6 @@ class Limiter:
         slot.future = loop.create_future()
         if max_wait is not None:
             slot.budget.pump()
-        try:
-            await slot.future
-        except asyncio.CancelledError:
-            slot.abandoned()
-            raise
-        finally:
-            slot.future = None
         return slot
 
     def _consider(

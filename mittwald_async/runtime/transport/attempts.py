@@ -15,7 +15,7 @@ from .. import events
 from ..errors import NotSentError, TransportError
 from ..middleware import RawResponse
 from ..options import Options
-from ..ratelimit import Policy, RateLimitWait
+from ..ratelimit import Policy, QueuedCall, RateLimitWait
 from .call import Call, Shared, WhileOpen
 from .changes import server_time
 from .follow_up import FollowUp
@@ -90,8 +90,10 @@ class AttemptLoop:
                         await self._get_token(call)
                 slot = _UNLIMITED if call.off_origin else limiter.try_acquire(call.compiled.route, self._policy)
                 if slot is None:
-                    with BudgetWait(shared, call) as on_wait:
-                        slot = await limiter.acquire(call.compiled.route, self._policy, on_wait=on_wait)
+                    with BudgetWait(shared, call) as wait:
+                        slot = wait.slot = limiter.queue(call.compiled.route, self._policy, on_wait=wait.hears)
+                        if slot.future is not None:
+                            await slot.future
                 if call.waited:
                     call.begun = shared.clock.now()
                 failure: TransportError | None = None
@@ -165,24 +167,31 @@ class BudgetWait(WhileOpen):
     """The budget is used up for now: a call waits for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
     because it has to wait for the next window would be of no use."""
 
-    __slots__ = ("_begun", "_call")
+    __slots__ = ("_begun", "_call", "slot")
 
     def __init__(self, shared: Shared, call: Call) -> None:
         super().__init__(shared)
         self._call = call
         self._begun = 0.0
+        self.slot: QueuedCall | None = None
+        """What is waited for."""
 
-    def __enter__(self) -> Callable[[RateLimitWait], None] | None:
-        """Gives who is to hear of the wait."""
-        call = self._call
-        call.waited = True
+    @property
+    def hears(self) -> Callable[[RateLimitWait], None] | None:
+        """Who is to hear that the call waits."""
+        return None if self._call.observers is None else self._call.waits_for_budget
+
+    def __enter__(self) -> BudgetWait:
+        self._call.waited = True
         self._begun = self._shared.clock.now()
         super().__enter__()
-        return None if call.observers is None else call.waits_for_budget
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self.slot is not None and self.slot.future is not None:
+            self.slot.settle(cancelled=isinstance(error, asyncio.CancelledError))
         super().__exit__(kind, error, traceback)
         if kind is None:
             seconds = self._shared.clock.now() - self._begun

@@ -239,7 +239,7 @@ class WhileOpen:
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         self._shared.waiting.add(self)
-        return None
+        return self
 
     def end(self) -> None:
         """The client is closed."""
