@@ -249,7 +249,7 @@ class Repeated(aiohttp.ClientRequest):
     """What follows the path. It is in no variable of a function, for the token is in it."""
 
     @cached_property
-    def connection_key(self) -> Any:
+    def connection_key(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - a property that is asked once
         return super().connection_key
 
     def keep(self, given: CIMultiDict[str], versions: tuple[int, int], origin: tuple[str, str]) -> None:
