@@ -12,7 +12,7 @@ from ..inventory import Store
 from ..inventory.existing import require_inventory
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
-from .common import OK, keep_apart
+from .common import OK, is_stdout, keep_apart
 from .output import count, emit, message
 
 
@@ -49,13 +49,13 @@ def export(
     keep_apart({"--out": out}, {"FILE": file})
     if where and not view:
         raise ConfigurationError("--where needs --view NAME: its columns are those of one view")
-    chosen = form_of(out, form)
+    chosen = form_of(Path("-") if is_stdout(out) else out, form)
     if chosen != "xlsx" and len(view or ()) != 1:
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
     require_inventory(file)
     with Store(file, writable=False) as store:
         tables = tables_of(store.database, view or (), where)
-        if str(out) == "-":
+        if is_stdout(out):
             buffer = io.BytesIO()
             write_tables(tables, buffer, chosen)
             emit(buffer.getvalue())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ConfigurationError
 from .job import Summary
+from .result_file import result_file
 
 Sample = tuple[Mapping[str, str], float]
 
@@ -71,16 +69,6 @@ def write_metrics(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
-    # Not `.prom`: the exporter would read the part.
-    working = path.with_name(f".{path.name}.partial")
-    try:
-        working.unlink(missing_ok=True)
-        # Readable for all: the exporter runs as a user of its own.
-        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
-            file.write(text)
-        working.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            working.unlink(missing_ok=True)
+    # Readable for all: the exporter runs as a user of its own.
+    with result_file(path, 0o644) as file:
+        file.write(text.encode())

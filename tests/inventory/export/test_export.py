@@ -170,7 +170,8 @@ def test_the_command_writes_a_private_file_or_standard_output(file: Path, tmp_pa
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert b"1 row of 1 table" in done.stderr
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert command(str(file), "-o", "-", "--view", "project").stdout == out.read_bytes()
+    for stdout in ("-", "/dev/stdout"):
+        assert command(str(file), "-o", stdout, "--view", "project").stdout == out.read_bytes()
     refused = command(str(file), "-o", str(tmp_path / "all.csv"))
     assert refused.returncode == 2
     assert b"--view" in refused.stderr
