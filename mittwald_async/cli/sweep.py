@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -439,6 +439,8 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     say(f"{total}, {sent}, {duration(summary.seconds)}{failed} → {where}")
     if summary.drifted and not wanted.quiet:
         say(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came")
+    if not (wanted.quiet or wanted.sink.is_exported):
+        _print_nameless(job, summary, say)
     lines = list(grouped(summary.failures))
     for line in lines[:_NAMED]:
         message(f"failed: {line}")
@@ -451,6 +453,14 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     _print_freshness(summary, wanted.quiet)
     if summary.resumable and not wanted.to_stdout:
         message(f"not complete; resume with: {wanted.again}")
+
+
+def _print_nameless(job: SweepJob, summary: Summary, say: Callable[[str], None]) -> None:
+    """Say which names the views lack, since what has them was never swept."""
+    nameless = [name for name in ("customer", "project") if not job.store.has_any(name, summary.account, summary.sweep)]
+    if nameless:
+        add = " ".join(f"-r {name}" for name in nameless)
+        say(f"names of {'s and '.join(nameless)}s are NULL in all views until they are swept: add {add}")
 
 
 def _say(line: str) -> None:

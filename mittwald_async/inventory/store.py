@@ -482,6 +482,8 @@ class Store:
 
     def has_any(self, resource: str, account: str, sweep: int) -> bool:
         """Whether an account had anything of a resource after a sweep."""
+        if resource not in self._tables():
+            return False
         with self._file.explained():
             found = self._db.execute(
                 f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '

@@ -16,7 +16,11 @@ from mittwald_async.cli.times import days, moment
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory.tables import views
 
+from ..readme.blocks import README, blocks, lines
 from .conftest import Command, account, faults
+
+QUERIES = [query for block in blocks(README, "sql") for query in lines(block)]
+"""What the README asks an inventory."""
 
 WANTED = ("-r", "project", "-r", "domain")
 
@@ -166,12 +170,24 @@ def test_every_view_matches_its_description_and_its_query_runs(command: Command)
     assert "did you mean v_domain" in err
 
 
-def test_queries_run_where_projects_were_never_swept(command: Command) -> None:
-    assert command("sweep", "-r", "certificate")[0] == 0
+def test_queries_run_also_where_only_certificates_were_swept(command: Command) -> None:
+    code, out, _ = command("sweep", "-r", "certificate")
+    assert code == 0
+    assert "names of customers are NULL in all views until they are swept: add -r customer\n" in out
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         found = db.execute("SELECT customer, project, common_name FROM v_certificate").fetchall()
         assert found
         assert {customer for customer, _, _ in found} == {None}
+        for query in QUERIES:
+            db.execute(query).fetchall()
+        # A resource that none of the README's queries asks for, and what is nested in one.
+        assert db.execute("SELECT * FROM v_notification UNION ALL SELECT * FROM v_notification").fetchall() == []
+        assert db.execute("SELECT name FROM v_dns_record").fetchall() == []
+    code, _, err = command("export", "inventory.sqlite", "--view", "dns_record", "-o", "-")
+    assert (code, err) == (
+        2,
+        "mittwald-async: 'dns_record' has never been swept into this file; sweep it with -r dns_zone\n",
+    )
 
 
 def test_resources_can_be_added_to_the_default_and_removed(command: Command) -> None:

@@ -20,8 +20,9 @@ from .conftest import ROOT, Command, faults
 
 
 def rows(out: str) -> dict[str, str]:
-    """The table in a summary."""
-    return {line.split()[0]: line.split()[1] for line in out.splitlines()[1:-1]}
+    """The table of a summary."""
+    cells = [line.split() for line in out.splitlines()[1:]]
+    return {line[0]: line[1] for line in cells if len(line) == 2}
 
 
 def test_a_sweep_writes_the_file_and_prints_a_summary(command: Command) -> None:
