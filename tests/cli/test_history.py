@@ -14,6 +14,7 @@ import pytest
 
 from mittwald_async.cli.times import days, moment
 from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory.schema import OWN_TABLES, SCHEMA
 from mittwald_async.inventory.tables import views
 
 from ..readme.blocks import README, blocks, lines
@@ -277,9 +278,28 @@ def test_tables_are_named_in_english(command: Command) -> None:
     out = command("tables")[1]
     assert "an ingress" in out
     assert "an app installation" in out
-    assert "an ssh user" in out
+    assert "an SSH user" in out
     assert "a domain" in out
-    assert "a mysql database" in out
+    assert "a MySQL database" in out
+    assert "an unlocked lead" in out
+    assert "a customer membership of the caller" in out
+
+
+def test_every_table_says_the_type_and_meaning_of_each_column(command: Command) -> None:
+    out = command("tables", "failures")[1]
+    assert "HTTP status; NULL where there was no answer" in out
+    assert "SELECT * FROM failures ORDER BY sweep;" in out
+    known = {view["name"]: view for view in json.loads(command("tables", "--json")[1])}
+    for view in known.values():
+        assert all(column["type"] and column["means"] for column in view["columns"]), view["name"]
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA)
+        for name in OWN_TABLES - {"seen", "resource_tables"}:  # Of use to a sweep only.
+            columns = {column["name"] for column in known[name]["columns"]}
+            assert columns == {row[1] for row in db.execute(f"PRAGMA table_info({name})")}, name
+    (ttl,) = [column for column in known["v_dns_record"]["columns"] if column["name"] == "ttl"]
+    assert ttl["type"] == "int"
+    assert "property `readiness`: creating, ready, unready" in command("tables", "project")[1]
 
 
 def test_a_second_sweep_of_the_demo_finds_no_changes(command: Command) -> None:
