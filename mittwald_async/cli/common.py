@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import anyio
 import typer
 
-from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from
+from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from, check_name
 from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
@@ -164,6 +164,7 @@ def account_named(name: str | None, file: Path | None) -> Account | None:
         if file is not None:
             raise ConfigurationError("--accounts needs --account NAME or --all-accounts")
         return None
+    check_name(name)
     found = file if file is not None else Path(DEFAULT_FILE)
     if file is None and not found.exists():
         return None
@@ -178,6 +179,8 @@ def client_of(account: Account, **options: Any) -> Mittwald:
     """
     from ..client import Mittwald
 
+    if account.token_file is not None:
+        _warn_if_open(Path(account.token_file).expanduser())
     return Mittwald(account.token(), base_url=account.base_url, user_agent="mittwald-async-cli", **options)
 
 
@@ -194,7 +197,6 @@ def _token_in(path: Path) -> str:
     try:
         # Editors of some systems begin a text file with a byte order mark.
         token = path.read_text(encoding="utf-8-sig").strip()
-        mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigurationError(f"--token-file {path}: {reason}") from None
@@ -202,10 +204,16 @@ def _token_in(path: Path) -> str:
         raise ConfigurationError(f"--token-file {path}: the file is empty")
     if len(token.splitlines()) > 1:
         raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
-    # Only on a terminal: in a container, secrets are mounted like this and there are no other users.
-    if os.name == "posix" and mode & 0o077 and err.is_terminal:
-        message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+    _warn_if_open(path)
     return token
+
+
+def _warn_if_open(path: Path) -> None:
+    """Say that others may read a token's file. Only on a terminal: in a container, secrets are mounted like this and there are
+    no other users."""
+    with suppress(OSError):
+        if os.name == "posix" and path.stat().st_mode & 0o077 and err.is_terminal:
+            message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from .convert import UNNAMED
-from .errors import StoreError
+from .errors import AccountMismatchError
 from .schema import tables
 
 _MEMBERSHIPS = ("customer_membership", "project_membership")
@@ -32,20 +33,30 @@ class Accounts:
             "SELECT name, user_id FROM accounts WHERE source = ? AND identity = ?", (source, identity)
         ).fetchone()
         if found is None:
-            return self._first_time(source, identity, user)
+            return self._first_time(source, name, user)
         known, whose = found
         if whose is not None and user is not None and whose != user:
-            raise StoreError(
+            raise AccountMismatchError(
                 f"{self._path}: the account {known} is user {whose} there, and the token is user {user}'s; use that "
                 "user's token, or another name for the account"
             )
         self._db.execute("UPDATE accounts SET user_id = coalesce(user_id, ?) WHERE name = ?", (user, known))
         return str(known)
 
-    def _first_time(self, source: str, identity: str, user: str | None) -> str:
+    def _first_time(self, source: str, given: str | None, user: str | None) -> str:
+        """The account under a name that the file does not know yet."""
+        before, was_named = self._same_user(source, user)
+        if was_named and given is None:
+            return before
+        if was_named:
+            raise AccountMismatchError(
+                f"{self._path}: the token is of user {user}, whose account is {before} there; use that name, or forget what is "
+                f"kept under it with `mittwald-async prune {shlex.join([str(self._path), '--account', before])}`"
+            )
+        identity = given or user or UNNAMED
         name = self._free_name(source, identity)
-        before = self._same_user(source, user) or self._from_version_1(source, user)
-        if before is not None:
+        before = before or self._from_version_1(source, user)
+        if before:
             self._rename(before, name)
             self._db.execute("UPDATE accounts SET identity = ?, user_id = ? WHERE name = ?", (identity, user, name))
         else:
@@ -57,20 +68,20 @@ class Accounts:
         candidates = (identity, f"{identity}@{urlsplit(source).netloc or source}", f"{identity}@{source}")
         return next(candidate for candidate in candidates if candidate not in taken)
 
-    def _same_user(self, source: str, user: str | None) -> str | None:
-        """The account under which this user's rows are kept so far, with another name."""
+    def _same_user(self, source: str, user: str | None) -> tuple[str, bool]:
+        """The account under which this user's rows are kept so far, empty where there is none; and whether it was named."""
         found = self._db.execute(
-            "SELECT name FROM accounts WHERE source = ? AND user_id = ?", (source, user)
+            "SELECT name, identity FROM accounts WHERE source = ? AND user_id = ?", (source, user)
         ).fetchone()
-        return None if found is None else str(found[0])
+        return ("", False) if found is None else (str(found[0]), found[1] != user)
 
-    def _from_version_1(self, source: str, user: str | None) -> str | None:
-        """The account of rows that were swept before accounts were distinguished, where the user is among its members."""
+    def _from_version_1(self, source: str, user: str | None) -> str:
+        """The account of rows that were swept before accounts were distinguished, where the user is among its members; else empty."""
         found = self._db.execute(
             "SELECT name FROM accounts WHERE source = ? AND identity = ?", (source, UNNAMED)
         ).fetchone()
         if found is None or user is None:
-            return None
+            return ""
         for table in set(_MEMBERSHIPS).intersection(tables(self._db)):
             member = self._db.execute(
                 f'SELECT 1 FROM "{table}" WHERE account = ? AND to_sweep IS NULL '
@@ -79,7 +90,7 @@ class Accounts:
             )
             if member.fetchone() is not None:
                 return str(found[0])
-        return None
+        return ""
 
     def _rename(self, before: str, now: str) -> None:
         for table in ("sweeps", "list_reads", *tables(self._db)):

@@ -17,6 +17,7 @@ import anyio
 import msgspec
 
 from ..errors import ConfigurationError, NotFoundError, PermissionDeniedError
+from .accounts import check_name
 from .buffer import Batch
 from .catalog import Resource, catalog, chosen
 from .errors import StoreError
@@ -116,7 +117,7 @@ class SweepJob:
         others: the account of an interrupted sweep that is not resumed because it belongs to another account.
 
     Raises:
-        ConfigurationError: there is nothing to resume.
+        ConfigurationError: there is nothing to resume, or the account's name cannot be one.
         StoreError: the file cannot be written, or another sweep is writing to it.
     """
 
@@ -150,7 +151,7 @@ class SweepJob:
         most = None if rolling is None else rolling.max_requests
         self._bounds = bounds if most is None else msgspec.structs.replace(bounds or Bounds(), max_requests=most)
         self._source = source
-        self._account = account
+        self._account = None if account is None else check_name(account)
         self.sweep: Sweep | None = None
         # Of the file itself, whatever links lead to it.
         self._lock = FileLock(sink.store_path.resolve())

@@ -28,8 +28,8 @@ WANTED = ("-r", "project", "-r", "domain")
 
 @pytest.fixture(scope="module")
 def server() -> Generator[str]:
-    """A private account without drift: between two sweeps only the test changes anything."""
-    yield from account("--drift", "0")
+    """Two accounts of its own, without surprises: between two sweeps nothing changes but what a test changes."""
+    yield from account("--drift", "0", "--accounts", "2")
 
 
 def edited(statement: str) -> None:
@@ -120,6 +120,43 @@ def test_the_accounts_of_a_file_share_an_inventory(
         (("--accounts", "accounts.toml"), "needs --account NAME or --all-accounts"),
         (("--account", "agency", "--accounts", "no.toml"), "No such file"),
         (("--demo", "--account", "agency"), "leave --account and --all-accounts out"),
+    ):
+        code, _, err = command("sweep", *arguments)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert complaint in err
+
+
+def test_what_is_said_of_several_accounts_names_each(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENCY_TOKEN", "token")
+    Path("shop.token").write_text("token-2")
+    section = '[accounts.{0}]\n{1}\nbase_url = "' + server + '"\n'
+    agency = section.format("agency", 'token_env = "AGENCY_TOKEN"')
+    same = section.format("same", 'token_env = "AGENCY_TOKEN"')
+    shop = section.format('"Köhler & Söhne"', 'token_file = "shop.token"')
+    Path("accounts.toml").write_text(agency + same + shop, encoding="utf-8")
+    code, out, err = command("sweep", "--all-accounts", *WANTED)
+    assert code == 3
+    assert "\nagency\nresource  rows\n" in out
+    assert "\nKöhler & Söhne: " in out
+    assert "account same: " in err
+    assert "whose account is agency there; use that name" in err
+    # A token that is another user's concerns its own account only.
+    monkeypatch.setenv("AGENCY_TOKEN", "token-2")
+    Path("accounts.toml").write_text(agency + shop, encoding="utf-8")
+    code, out, err = command("sweep", "--all-accounts", *WANTED)
+    assert (code, len(err.splitlines())) == (3, 1)
+    assert "account agency: inventory.sqlite: the account agency is user" in err
+    assert "\nKöhler & Söhne: " in out
+    code, out, err = command("sweep", "--account", "Köhler & Söhne", *WANTED, "--resume", "--quiet")
+    assert (code, out, err) == (0, "", "")
+    for arguments, complaint in (
+        (("--account", "agency", "--token-file", "shop.token"), "leave --token-file out"),
+        (("--account", "agency", "--base-url", "http://127.0.0.1:1"), "leave --base-url out"),
+        (("--all-accounts", "--base-url", "http://127.0.0.1:1"), "leave --base-url out"),
+        (("--account", ""), "an account needs a name"),
+        (("--account", "a\nb"), "cannot be printed"),
     ):
         code, _, err = command("sweep", *arguments)
         assert (code, len(err.splitlines())) == (2, 1)
