@@ -111,7 +111,8 @@ class History:
             resources = list(resources)
             _check_resources(self._store, resources)
         names = tables(self._store.database) if resources is None else resources
-        diff = Diff(added=[], changed=[], gone=[], unknown=[], properties=[], sweeps=self._pairs(a, b))
+        pairs, alone = self._pairs(a, b)
+        diff = Diff(added=[], changed=[], gone=[], unknown=[], properties=[], sweeps=pairs, not_compared=alone)
         for before, after in diff.sweeps:
             comparison = Comparison(self._store.database, before, after, all_fields=all_fields)
             comparison.add_to(diff, self._of_account(names, before, after, named=resources is not None))
@@ -128,7 +129,8 @@ class History:
                 found.append(name)
         return found
 
-    def _pairs(self, a: When | None, b: When | None) -> list[tuple[SweepRecord, SweepRecord]]:
+    def _pairs(self, a: When | None, b: When | None) -> tuple[list[tuple[SweepRecord, SweepRecord]], list[str]]:
+        """The two sweeps of each account, and accounts that have one of them only."""
         newer = self._by_account(b) if b is not None else self._last_by_account()
         if a is not None:
             older = self._by_account(a)
@@ -142,7 +144,7 @@ class History:
         for before, after in pairs:
             if before.id > after.id:
                 raise ConfigurationError(f"{self.path}: sweep {before.id} is later than sweep {after.id}; swap them")
-        return pairs
+        return pairs, sorted(newer.keys() ^ {after.account for _, after in pairs})
 
     def _why_no_pairs(self, a: When | None, older: dict[str, SweepRecord], newer: dict[str, SweepRecord]) -> str:
         if a is not None and older and newer:

@@ -142,9 +142,16 @@ def test_what_is_said_of_several_accounts_names_each(
     assert "\nKöhler & Söhne: " in out
     assert "account same: " in err
     assert "whose account is agency there; use that name" in err
+    edited("UPDATE project SET data = json_set(data, '$.description', 'Old'), content_hash = 1 WHERE short_id <> ''")
+    Path("accounts.toml").write_text(agency + shop, encoding="utf-8")
+    code, out, err = command("diff", "--from", "2999-01-01")
+    assert "Köhler & Söhne: no sweep has ended since; sweep 2 is compared with itself" in err
+    assert command("sweep", "--all-accounts", *WANTED)[0] == 0
+    out = command("diff")[1]
+    assert out.split()[:2] == ["account", "resource"]
+    assert {line[3:17].rstrip() for line in out.splitlines() if line.startswith("~")} == {"agency", "Köhler & Söhne"}
     # A token that is another user's concerns its own account only.
     monkeypatch.setenv("AGENCY_TOKEN", "token-2")
-    Path("accounts.toml").write_text(agency + shop, encoding="utf-8")
     code, out, err = command("sweep", "--all-accounts", *WANTED)
     assert (code, len(err.splitlines())) == (3, 1)
     assert "account agency: inventory.sqlite: the account agency is user" in err

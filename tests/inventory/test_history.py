@@ -225,9 +225,38 @@ def test_a_property_new_in_all_items_is_reported_once(path: Path) -> None:
     with History(path) as history:
         diff = history.diff()
     assert reported(diff)["changed"] == set()
-    assert [(one.resource, one.field, one.change, one.items) for one in diff.properties] == [
-        ("project", "colour", "appeared", 2)
+    assert [(one.resource, one.field, one.change, one.items, one.of) for one in diff.properties] == [
+        ("project", "colour", "appeared", 2, 2)
     ]
+
+
+def test_a_property_that_most_items_got_is_told_once_beside_what_else_changed(path: Path) -> None:
+    """A new document may add a property that is optional: then some items never have it."""
+    items: dict[tuple[str, str], Any] = {("project", f"p-{n}"): {"description": f"{n}"} for n in range(19)}
+    swept(path, items)
+    grown = {key: {**item, "colour": "red"} for key, item in list(items.items())[:10]}
+    grown["project", "p-0"]["description"] = "Renamed"
+    grown |= {("project", f"p-{n}"): {"description": f"{n}", "size": 1} for n in range(10, 19)}
+    swept(path, {**items, **grown})
+    swept(path, items)
+    with History(path) as history:
+        diff, back = history.diff(1, 2), history.diff(2, 3)
+    assert [(one.field, one.change, one.items, one.of) for one in diff.properties] == [("colour", "appeared", 10, 19)]
+    assert {one.id: set(one.fields or ()) for one in diff.changed} == {"p-0": {"description"}} | {
+        f"p-{n}": {"size"} for n in range(10, 19)
+    }
+    assert [(one.field, one.change, one.items, one.of) for one in back.properties] == [
+        ("colour", "disappeared", 10, 19)
+    ]
+
+
+def test_null_and_left_out_say_the_same_of_a_single_item(path: Path) -> None:
+    """As JSON, both would be null: a change from null to null."""
+    swept(path, ACCOUNT)
+    swept(path, {**ACCOUNT, ("project", "p-1"): {**ACCOUNT["project", "p-1"], "imageRefId": None}})
+    with History(path) as history:
+        assert reported(history.diff())["changed"] == set()
+        assert history.diff().properties == []
 
 
 def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> None:
@@ -238,6 +267,7 @@ def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> N
         diff = history.diff()
         assert [(one.account, one.id) for one in diff.gone] == [("a", "d-1")]
         assert [(before.id, after.id) for before, after in diff.sweeps] == [(1, 3)]
+        assert diff.not_compared == diff.as_json()["not_compared"] == ["b"]
         with pytest.raises(ConfigurationError, match="different accounts"):
             history.diff(1, 2)
         with pytest.raises(ConfigurationError, match="swap them"):
