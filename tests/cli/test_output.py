@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from mittwald_async import bulk
 from mittwald_async.cli.app import run
 from mittwald_async.cli.columns import GAP, ShownColumn, fit
 from mittwald_async.cli.failures import grouped
-from mittwald_async.cli.output import emit_pieces, folded, for_terminal, make_writable, table_text
+from mittwald_async.cli.output import emit_pieces, folded, for_terminal, json_bytes, make_writable, table_text
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Failure
 
@@ -399,3 +400,8 @@ def test_a_character_split_between_chunks_is_printed_whole(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     emit_pieces([*pieces, b"\xe2\x82"])
     assert capsys.readouterr().out == for_terminal(text) + "\ufffd"
+
+
+def test_json_is_written_whatever_bytes_a_file_is_named_with() -> None:
+    name = os.fsdecode(b"K\xe4se.sqlite")
+    assert json.loads(json_bytes({"path": [name], name: 1})) == {"path": ["K\ufffdse.sqlite"], "K\ufffdse.sqlite": 1}
