@@ -153,8 +153,7 @@ class SweepJob:
         self._source = source
         self._account = None if account is None else check_name(account)
         self.sweep: Sweep | None = None
-        # Of the file itself, whatever links lead to it.
-        self._lock = FileLock(sink.store_path.resolve())
+        self._lock = FileLock(sink.store_path)
         self.nothing_to_do: bool = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
@@ -168,12 +167,7 @@ class SweepJob:
         path = self.sink.store_path
         if self._resume and not path.exists() and not self.nothing_to_do:
             raise ConfigurationError(f"{self.sink.path}: there is nothing to resume; run without --resume")
-        try:
-            free = self._lock.acquire()
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be locked ({error.strerror or error})") from error
-        if not free:
-            raise StoreError(f"{path}: another sweep is writing to it; wait until it has ended, or choose another file")
+        self._lock.hold()
         try:
             store = Store(path, on_wait=on_wait, clock=self._clock)
             if self._resume and store.last() is None and not self.nothing_to_do:

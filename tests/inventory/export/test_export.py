@@ -8,6 +8,7 @@ import json
 import stat
 import subprocess
 import sys
+import time
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Store
 from mittwald_async.inventory.export import tables_of, write_tables
+from mittwald_async.inventory.sinks.csv import cell_text
 
 from ...support.inventory_file import InventoryFile
 
@@ -89,6 +91,54 @@ def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
     assert row["customer"] == "'=cmd|' /C calc'!A0"
     assert row["'=1+1"] == "'@SUM(A1)"
     assert row["address"] == "info@example.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        ("x\n=1+1", "x\n'=1+1"),
+        ("x\r\n\t@SUM(A1)", "x\r\n\t'@SUM(A1)"),
+        ("x; \u00a0-1;+2", "x; \u00a0'-1;'+2"),
+        ("\x00=1", "'\x00=1"),
+        ("\u3000\u200b=1", "'\u3000\u200b=1"),
+        ("\t=1", "'\t'=1"),
+        ("a=b, c - d; e", "a=b, c - d; e"),
+        ("first\n\nsecond", "first\n\nsecond"),
+        ("", ""),
+    ],
+)
+def test_a_formula_is_defused_also_where_another_separator_would_begin_it(text: str, safe: str) -> None:
+    """Spreadsheets in Germany part a file at semicolons, and every one of them at the ends of lines that no quote begins."""
+    assert cell_text(text) == safe
+
+
+def test_defusing_a_long_text_takes_no_longer_than_reading_it() -> None:
+    begin = time.process_time()
+    for text in ("\n" * 200_000, ";" + " " * 200_000, "; " * 100_000):
+        assert cell_text(text) in (text, f"'{text}")
+    assert time.process_time() - begin < 2
+
+
+def test_a_text_that_is_too_long_for_a_cell_ends_in_an_ellipsis(tmp_path: Path) -> None:
+    """Excel counts UTF-16 units, and repairs a file by dropping what is too long."""
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    texts = ["x" * 32_767, "x" * 32_768, "\U0001f600" * 16_383, "\U0001f600" * 16_384]
+    made.sweep({"project": [{**PROJECT, "id": f"p{n}", "description": text} for n, text in enumerate(texts)]})
+    (tmp_path / "x.xlsx").write_bytes(export(made.path, "xlsx", "project"))
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["project"]
+    place = [cell.value for cell in sheet[1]].index("description")
+    found = [row[place].value for row in sheet.iter_rows(min_row=2)]
+    assert found == [texts[0], "x" * 32_766 + "…", texts[2], texts[2] + "…"]
+
+
+def test_more_columns_than_a_sheet_holds_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    made.sweep({"project": [{**PROJECT, "labels": {f"label{n}": n for n in range(16_384)}}]})
+    with pytest.raises(ConfigurationError, match=r"project has 16,\d+ columns and a sheet holds 16,384; write .jsonl"):
+        export(made.path, "xlsx", "project")
 
 
 def test_a_workbook_has_one_sheet_per_resource_with_frozen_and_filtered_headers(file: Path, tmp_path: Path) -> None:
