@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from ..errors import ConfigurationError
 from .diff import Comparison, Diff
+from .errors import StoreError
+from .existing import require_inventory
 from .rows import Row
 from .schema import tables
 from .store import Store, SweepRecord
@@ -56,6 +58,10 @@ class History:
 
     def __init__(self, path: Path | str) -> None:
         self.path: Path = Path(path)
+        try:
+            require_inventory(self.path)
+        except ConfigurationError as error:
+            raise StoreError(str(error)) from None
         self._store = Store(path, writable=False)
 
     def close(self) -> None:
@@ -107,6 +113,8 @@ class History:
             ConfigurationError: there is no such sweep, they are of different accounts or in the wrong order, or no account
                 has two sweeps.
         """
+        if isinstance(resources, str):
+            raise ConfigurationError(f"resources must be a list of names, got {resources!r}")
         if resources is not None:
             resources = list(resources)
             _check_resources(self._store, resources)
@@ -150,6 +158,9 @@ class History:
         if a is not None and older and newer:
             return f"{self.path}: these sweeps are of different accounts: {', '.join({*older, *newer})}"
         count = len(self.sweeps())
+        if a is None and count > 1:
+            last = ", ".join(f"{sweep.id} of {account}" for account, sweep in newer.items())
+            return f"{self.path}: there is nothing to compare: no sweep has ended before {last}"
         return f"{self.path}: there is nothing to compare: it has {count} ended {'sweep' if count == 1 else 'sweeps'}"
 
     def _last_by_account(self) -> dict[str, SweepRecord]:
@@ -165,6 +176,10 @@ class History:
     def _by_account(self, when: When) -> dict[str, SweepRecord]:
         if isinstance(when, SweepRecord):
             when = when.id
+        if isinstance(when, bool) or not isinstance(when, int | datetime):
+            raise ConfigurationError(
+                f"a moment must be a sweep, its number or a datetime, got {type(when).__name__} {when!r}"
+            )
         if isinstance(when, datetime):
             moment = when.astimezone(UTC)
             found = {one.account: one for one in self.sweeps() if (one.finished_at or one.started_at) <= moment}

@@ -274,11 +274,30 @@ def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> N
             history.diff(3, 1)
         with pytest.raises(ConfigurationError, match="no ended sweep 7"):
             history.diff(7)
+        with pytest.raises(ConfigurationError, match=r"nothing to compare: no sweep has ended before 1 of a$"):
+            history.diff(b=1)
+        wrong: Any
+        for wrong in ("2026-11-28", True, 1.5):
+            with pytest.raises(ConfigurationError, match="must be a sweep, its number or a datetime, got "):
+                history.at(wrong)
+        with pytest.raises(ConfigurationError, match="must be a list of names, got 'project'"):
+            history.diff(resources="project")
         assert [row.id for row in history.at(2).rows("project")] == ["p-9"]
         everything = history.at(history.sweeps()[-1].started_at + timedelta(hours=1))
         assert sorted(str(row.id) for row in everything.rows("project")) == ["p-1", "p-2", "p-9"]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT account, count(*) FROM v_project GROUP BY 1").fetchall() == [("a", 2), ("b", 1)]
+
+
+def test_a_file_that_is_no_inventory_is_refused_in_the_words_of_a_reader(tmp_path: Path) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    for name, complaint in (
+        ("", "is a folder"),
+        ("none.sqlite", "no such file"),
+        ("empty.sqlite", "is empty, and not an"),
+    ):
+        with pytest.raises(StoreError, match=complaint):
+            History(tmp_path / name)
 
 
 def test_old_versions_and_whole_accounts_can_be_pruned(path: Path) -> None:
