@@ -234,7 +234,7 @@ def sweep(
             return show_plan(make_plan(asked, part, known_from(sink.store_path, DEMO if demo else account)), as_json)
         # An address in the environment stays there, one that was typed has to be typed again.
         typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
-        _check_together(demo, all_accounts, account, typed_url, sink)
+        _check_together(demo, all_accounts, account, typed_url, keep, sink)
         wanted = Wanted(
             rolling=_rolling(rolling, max_requests, max_age, resume),
             sink=sink,
@@ -335,7 +335,9 @@ def _check_described(token_file: Path | None, typed_url: str | None, accounts: P
             raise ConfigurationError(f"{accounts} says which token and server an account has; leave {name} out")
 
 
-def _check_together(demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, sink: Sink) -> None:
+def _check_together(
+    demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, keep: str | None, sink: Sink
+) -> None:
     """Refuse options that contradict each other."""
     if demo and typed_url is not None:
         raise ConfigurationError("--demo has a server of its own; leave --base-url out")
@@ -343,6 +345,10 @@ def _check_together(demo: bool, all_accounts: bool, account: str | None, typed_u
         raise ConfigurationError("--demo has an account of its own; leave --account and --all-accounts out")
     if all_accounts and account is not None:
         raise ConfigurationError("say --account or --all-accounts, not both")
+    if keep is not None and sink.is_exported:
+        raise ConfigurationError(
+            f"{sink.path}: holds one sweep and no history; leave --keep out, or end the name in .sqlite"
+        )
     if all_accounts and sink.is_exported:
         raise ConfigurationError(f"{sink.path}: several accounts go into one SQLite file; end the name in .sqlite")
 

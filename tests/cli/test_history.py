@@ -192,6 +192,8 @@ def test_prune_drops_old_versions(command: Command) -> None:
         code, _, err = command("prune", *arguments)
         assert code == 2
         assert complaint in err
+    code, _, err = command("sweep", "-o", "rows.jsonl", "--keep", "90d", *WANTED)
+    assert (code, "leave --keep out, or end the name in .sqlite" in err) == (2, True)
 
 
 def test_every_view_matches_its_description_and_its_query_runs(command: Command) -> None:
@@ -254,9 +256,15 @@ def test_a_plan_is_never_based_on_the_demo(command: Command) -> None:
 
 def test_durations_and_moments_are_read_as_people_type_them() -> None:
     assert (days("90d"), days("12H"), days("2w")) == (timedelta(90), timedelta(hours=12), timedelta(14))
-    for wrong in ("", "0d", "d", "1", "-1d", "1y"):
-        with pytest.raises(ConfigurationError):
+    for wrong in ("", "0d", "d", "1", "-1d", "1y", "１d"):
+        with pytest.raises(ConfigurationError, match="is not a span of time"):
             days(wrong)
+    for wrong in ("40000d", "999999w"):
+        with pytest.raises(ConfigurationError, match="is more than a hundred years"):
+            days(wrong)
+    for wrong in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "１d"):
+        with pytest.raises(ConfigurationError, match="is not a moment"):
+            moment(wrong)
     assert moment("2026-05-01T12:00+02:00").isoformat() == "2026-05-01T10:00:00+00:00"
 
 

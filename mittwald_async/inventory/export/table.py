@@ -105,7 +105,10 @@ class ExportTable:
                     for name, value in self._nested(row[-1]):
                         record.setdefault(name, value)
                 yield record
-        except sqlite3.OperationalError as error:
+        except (
+            sqlite3.OperationalError,
+            sqlite3.ProgrammingError,
+        ) as error:  # Also parameters, and a second statement.
             if not self._where:
                 raise
             raise ConfigurationError(f"--where {self._where!r}: {error}") from None
