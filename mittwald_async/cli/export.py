@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from ..inventory.existing import require_inventory
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
 from .common import OK, is_stdout, keep_apart
-from .output import count, emit, message
+from .output import count, emit_pieces, message
 
 
 def export(
@@ -56,9 +57,10 @@ def export(
     with Store(file, writable=False) as store:
         tables = tables_of(store.database, view or (), where)
         if is_stdout(out):
-            buffer = io.BytesIO()
-            write_tables(tables, buffer, chosen)
-            emit(buffer.getvalue())
+            with TemporaryFile() as whole:
+                write_tables(tables, whole, chosen)
+                whole.seek(0)
+                emit_pieces(iter(partial(whole.read, 1 << 16), b""))
             return OK
         write_tables(tables, out, chosen)
     rows = count(sum(table.total for table in tables), "row")

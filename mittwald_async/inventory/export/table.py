@@ -76,16 +76,16 @@ class ExportTable:
     def _survey(self, known: Mapping[str, Kind]) -> None:
         """Learn which columns there are."""
         found: dict[str, set[Kind]] = {name: set() for name in self._plain}
-        accounts: set[str] = set()
         self.total: int = 0
         for record in self._records():
             self.total += 1
-            accounts.add(record.get("account", ""))
             for name, value in record.items():
                 if value is not None:
                     found.setdefault(name, set()).add(_kind_of(value))
         shown = [name for name, kinds in found.items() if kinds or (name in self._plain and name not in _ONLY_IF_ANY)]
-        if len(accounts) < 2 and "account" in shown:
+        # Of the whole file, not of these rows: whose they are would not be known otherwise.
+        (accounts,) = self._db.execute("SELECT count(DISTINCT account) FROM sweeps").fetchone()
+        if accounts < 2 and "account" in shown:
             shown.remove("account")
         self.columns: list[ExportColumn] = [ExportColumn(name, _common(found[name], known.get(name))) for name in shown]
 

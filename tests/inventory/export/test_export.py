@@ -83,6 +83,9 @@ def test_accounts_are_named_if_there_are_several(file: Path, tmp_path: Path) -> 
     for account in ("first", "second"):
         made.sweep({"project": [PROJECT]}, account=account)
     assert [row["account"] for row in lines(made.path, "project")] == ["first", "second"]
+    made.sweep({"project": [PROJECT], "mail_address": [MAIL]}, account="second")
+    # Also where one of them has rows only.
+    assert [row["account"] for row in lines(made.path, "mail_address")] == ["second"]
 
 
 def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
