@@ -197,7 +197,16 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
 
 
 class NameTakenError(Exception):
-    """A table of another program has a name that an inventory needs."""
+    """A table of another program has a name that an inventory needs.
+
+    Args:
+        name: that name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"a table or view {name} is in it that is not this package's; rename that, or choose another file"
+        )
 
 
 def make_indices(db: sqlite3.Connection) -> None:

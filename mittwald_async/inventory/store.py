@@ -39,7 +39,6 @@ from .records import (
 from .rolling import Rolling
 from .rows import Failure, Row
 from .schema import (
-    NameTakenError,
     make_indices,
     make_table,
     make_views,
@@ -166,13 +165,7 @@ class Store:
         self.sweep_id, self.account = sweep, account
         self._versions, self._flags = {}, {}
         for resource in needed:
-            try:
-                make_table(self._db, resource)
-            except NameTakenError as error:
-                raise StoreError(
-                    f"{self.path}: a table or view {error} is in it that is not this package's; rename that, "
-                    "or choose another file"
-                ) from None
+            make_table(self._db, resource)
             self._versions[resource.name] = Versions(self._db, resource.name, account, sweep)
         make_views(self._db)
 
