@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from ..inventory import Change, Diff, History, Undecided
+from ..inventory import Change, Diff, History
 from ..inventory.diff import NewProperty
 from ..inventory.existing import require_inventory
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
+from .failures import grouped_unknown
 from .lake import inventory_file
 from .output import count, emit, folded, message, put_json, put_table
 from .times import moment
@@ -103,17 +104,17 @@ def _print(found: Diff) -> None:
     emit(folded(_summary(found) + "\n"))
     for line in _without_comparison(found):
         message(line)
-    for unknown in found.unknown:
-        message(f"unknown: {_whose(unknown, several)}{_unknown_line(unknown)}")
-
-
-def _whose(one: NewProperty | Undecided, several: bool) -> str:
-    return f"{one.account}: " if several else ""
+    lines = list(grouped_unknown(found.unknown, several=several))
+    for line in lines:
+        message(f"unknown: {line}")
+    if len(lines) < len(found.unknown):
+        message("each one is in the output of --json")
 
 
 def _property_line(one: NewProperty, several: bool) -> str:
+    whose = f"{one.account}: " if several else ""
     many = f"all {one.of:,}" if one.items == one.of else f"{one.items:,} of {one.of:,}"
-    return f"{_whose(one, several)}{one.resource}: the property {one.field} has {one.change} in {many} items"
+    return f"{whose}{one.resource}: the property {one.field} has {one.change} in {many} items"
 
 
 def _without_comparison(found: Diff) -> list[str]:
@@ -139,14 +140,8 @@ def _called(change: Change) -> str:
     return f"{change.name} ({own})" if change.name and change.name != own else own
 
 
-def _fields(change: Change | Undecided) -> list[tuple[str, tuple[Any, Any]]]:
+def _fields(change: Change) -> list[tuple[str, tuple[Any, Any]]]:
     return list((change.fields or {}).items())
-
-
-def _unknown_line(unknown: Undecided) -> str:
-    what = f" {unknown.id or unknown.key}, maybe {unknown.maybe}" if unknown.maybe else ""
-    whose = f" of {unknown.owner}" if unknown.owner else ""
-    return f"{unknown.resource}{what}{whose}: {unknown.reason} (sweep {unknown.sweep})"
 
 
 def _short(value: Any) -> str:
@@ -183,7 +178,7 @@ def _page(found: Diff) -> str:
         lines = [_property_line(one, several) for one in found.properties]
         parts.append(f"<h2>Properties</h2>{_html_list(lines)}")
     if found.unknown:
-        lines = [_whose(one, several) + _unknown_line(one) for one in found.unknown]
+        lines = list(grouped_unknown(found.unknown, several=several))
         parts.append(f"<h2>Unknown ({len(found.unknown):,})</h2>{_html_list(lines)}")
     if _without_comparison(found):
         parts.append(f"<h2>Not compared</h2>{_html_list(_without_comparison(found))}")

@@ -126,6 +126,10 @@ class History:
             comparison.add_to(diff, self._of_account(names, before, after, named=resources is not None))
         for changes in (diff.added, diff.changed, diff.gone):
             changes.sort(key=lambda change: (change.account, change.resource, change.key))
+        # Lists before things; the order that they were found in is another one each time.
+        diff.unknown.sort(
+            key=lambda one: (one.account, one.resource, one.maybe or "", one.sweep, one.owner or "", one.key or "")
+        )
         return diff
 
     def _of_account(self, names: Iterable[str], before: SweepRecord, after: SweepRecord, *, named: bool) -> list[str]:

@@ -250,6 +250,17 @@ def test_a_property_that_most_items_got_is_told_once_beside_what_else_changed(pa
     ]
 
 
+def test_what_is_unknown_has_the_same_order_each_time(path: Path) -> None:
+    many: dict[tuple[str, str], Any] = {("project", f"p-{n:02}"): {"description": f"{n}"} for n in range(30)}
+    swept(path, {}, frozenset({("project", None)}))
+    swept(path, many)
+    with History(path) as history:
+        unknown = history.diff().unknown
+    keys = [one.key for one in unknown if one.maybe == "added"]
+    assert keys == sorted(keys, key=str)
+    assert len(keys) == 30
+
+
 def test_null_and_left_out_say_the_same_of_a_single_item(path: Path) -> None:
     """As JSON, both would be null: a change from null to null."""
     swept(path, ACCOUNT)
