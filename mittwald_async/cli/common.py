@@ -168,7 +168,18 @@ def account_named(name: str | None, file: Path | None) -> Account | None:
     found = file if file is not None else Path(DEFAULT_FILE)
     if file is None and not found.exists():
         return None
-    return account_of(accounts_from(found), name, found)
+    return account_of(accounts_of(found), name, found)
+
+
+def accounts_of(file: Path) -> dict[str, Account]:
+    """The accounts of an accounts file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or one of them is not described properly.
+    """
+    found = accounts_from(file)
+    _warn_if_open(file, 0o022)  # Who may change it may have commands run.
+    return found
 
 
 def client_of(account: Account, **options: Any) -> Mittwald:
@@ -208,12 +219,13 @@ def _token_in(path: Path) -> str:
     return token
 
 
-def _warn_if_open(path: Path) -> None:
-    """Say that others may read a token's file. Only on a terminal: in a container, secrets are mounted like this and there are
-    no other users."""
+def _warn_if_open(path: Path, bits: int = 0o077) -> None:
+    """Say that others may read or change a file. Only on a terminal: in a container, secrets are mounted like this and there
+    are no other users."""
     with suppress(OSError):
-        if os.name == "posix" and path.stat().st_mode & 0o077 and err.is_terminal:
-            message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+        if os.name == "posix" and path.stat().st_mode & bits and err.is_terminal:
+            what, cure = ("read or change", "600") if bits & 0o044 else ("change", "go-w")
+            message(f"others on this machine may {what} {path}; `chmod {cure}` keeps it yours")
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:

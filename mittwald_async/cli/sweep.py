@@ -28,7 +28,6 @@ from ..inventory import (
     Summary,
     SweepJob,
     Target,
-    accounts_from,
     chosen,
     make_plan,
     sink_for,
@@ -51,6 +50,7 @@ from .common import (
     StoppedError,
     TokenFile,
     account_named,
+    accounts_of,
     client,
     client_of,
     is_stdout,
@@ -272,7 +272,7 @@ def sweep(
             if all_accounts:
                 file = accounts or Path(DEFAULT_FILE)
                 _check_described(token_file, typed_url, file)
-                return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
+                return _sweep_all(wanted, list(accounts_of(file).values()), reserve)
             if demo:
                 return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
             found = account_named(account, accounts)
