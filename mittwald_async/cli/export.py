@@ -55,6 +55,8 @@ def export(
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
     require_inventory(file)
     with Store(file, writable=False) as store:
+        # A view is read twice, and has to say the same both times, also where a sweep writes meanwhile.
+        store.database.execute("BEGIN")
         tables = tables_of(store.database, view or (), where)
         if is_stdout(out):
             with TemporaryFile() as whole:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import mittwald_async.cli.export as export_command
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Store
 from mittwald_async.inventory.export import tables_of, write_tables
@@ -232,3 +235,22 @@ def test_the_command_writes_a_private_file_or_standard_output(file: Path, tmp_pa
     assert refused.returncode == 2
     assert b"--view" in refused.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".sqlite") == ["projects.csv"]
+
+
+def test_a_sweep_that_writes_meanwhile_is_not_mixed_into_an_export(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+    def later(*arguments: Any) -> None:
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("UPDATE project SET data = json_set(data, '$.webStorageUsageInBytes', 'much', '$.more', 1)")
+            db.commit()
+        write_tables(*arguments)
+
+    monkeypatch.setattr(export_command, "write_tables", later)
+    out = tmp_path / "projects.csv"
+    assert export_command.export(file, out, ["project"]) == 0
+    (row,) = csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig")))
+    assert row["web_storage_usage_in_bytes"] == "12"
