@@ -154,8 +154,8 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
     return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
 
 
-def account_named(name: str | None, file: Path | None) -> Account | None:
-    """The selected account of the accounts file; `None` if none is named, or the file does not exist.
+def account_named(name: str | None, file: Path | None) -> tuple[Account, frozenset[str]] | None:
+    """The selected account of the accounts file, and the names of the others; `None` if none is named, or the file does not exist.
 
     Raises:
         ConfigurationError: the file has no such account, or cannot be read.
@@ -168,7 +168,8 @@ def account_named(name: str | None, file: Path | None) -> Account | None:
     found = file if file is not None else Path(DEFAULT_FILE)
     if file is None and not found.exists():
         return None
-    return account_of(accounts_of(found), name, found)
+    accounts = accounts_of(found)
+    return account_of(accounts, name, found), frozenset(accounts) - {name}
 
 
 def accounts_of(file: Path) -> dict[str, Account]:

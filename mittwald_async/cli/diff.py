@@ -123,7 +123,7 @@ def _without_comparison(found: Diff) -> list[str]:
     return [
         *(f"{account}: no sweep has ended since; sweep {number} is compared with itself" for account, number in same),
         *(
-            f"{account}: only one of the two moments has a sweep of it; it is left out"
+            f"{account}: not compared, because only one of the two moments has a sweep of it"
             for account in found.not_compared
         ),
     ]

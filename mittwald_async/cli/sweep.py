@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -275,10 +275,11 @@ def sweep(
                 return _sweep_all(wanted, list(accounts_of(file).values()), reserve)
             if demo:
                 return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
-            found = account_named(account, accounts)
-            if found is not None:
+            described = account_named(account, accounts)
+            if described is not None:
+                found, siblings = described
                 _check_described(token_file, typed_url, accounts or Path(DEFAULT_FILE))
-                return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
+                return _sweep_one(wanted, client_of(found, reserve=reserve), found.name, siblings=siblings)
             return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
 
 
@@ -356,9 +357,11 @@ def _check_together(
 def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> int:
     """One account after the other. What is wrong with one does not stop the others; the worst exit code counts."""
     codes: list[int] = []
+    names = {account.name for account in accounts}
     for account in accounts:
         try:
-            codes.append(_sweep_one(wanted, client_of(account, reserve=reserve), account.name))
+            client = client_of(account, reserve=reserve)
+            codes.append(_sweep_one(wanted, client, account.name, siblings=names - {account.name}))
         except MittwaldError as error:
             if isinstance(error, StoreError) and not isinstance(error, AccountMismatchError):
                 raise  # It is the file's fault, and that of all accounts.
@@ -375,6 +378,7 @@ def _sweep_one(
     account: str | None,
     *,
     source: str | None = None,
+    siblings: Collection[str] = (),
 ) -> int:
     job = SweepJob(
         wanted.sink,
@@ -384,6 +388,7 @@ def _sweep_one(
         bounds=wanted.bounds,
         source=source,
         account=account,
+        siblings=siblings,
         on_wait=message,
         rolling=wanted.rolling,
     )
@@ -455,6 +460,8 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
             _say(f"\n{summary.account}")
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
+    if not (wanted.quiet or wanted.sink.is_exported):
+        _print_nameless(job, summary, say)
     well = not (summary.failures or summary.resumable or summary.nothing_of or _is_late(summary))
     if wanted.quiet and well:
         return
@@ -465,8 +472,6 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     say(f"{total}, {sent}, {duration(summary.seconds)}{failed} → {where}")
     if summary.drifted and not wanted.quiet:
         say(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came")
-    if not (wanted.quiet or wanted.sink.is_exported):
-        _print_nameless(job, summary, say)
     lines = list(grouped(summary.failures))
     for line in lines[:_NAMED]:
         note(f"failed: {line}")
@@ -491,7 +496,7 @@ def _print_nameless(job: SweepJob, summary: Summary, say: Callable[[str], None])
     nameless = [name for name in ("customer", "project") if not job.store.has_any(name, summary.account, summary.sweep)]
     if nameless:
         add = " ".join(f"-r {name}" for name in nameless)
-        say(f"names of {'s and '.join(nameless)}s are NULL in all views until they are swept: add {add}")
+        say(f"{' and '.join(nameless)} names are NULL in all views until you sweep them: add {add}")
 
 
 def _say(line: str) -> None:

@@ -153,7 +153,7 @@ def check_name(name: str) -> str:
     if not name.strip():
         raise ConfigurationError("an account needs a name")
     if not name.isprintable():
-        raise ConfigurationError(f"the account's name {name!r} holds characters that cannot be printed")
+        raise ConfigurationError(f"the account's name {name!r} contains characters that cannot be printed")
     return name
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,32 +26,31 @@ class Accounts:
         self._db = db
         self._path = path
 
-    def name_for(self, source: str, name: str | None, user: str | None) -> str:
+    def name_for(self, source: str, name: str | None, user: str | None, siblings: Collection[str] = ()) -> str:
         """See `Store.account_for`."""
         identity = name or user or UNNAMED
         found = self._db.execute(
             "SELECT name, user_id FROM accounts WHERE source = ? AND identity = ?", (source, identity)
         ).fetchone()
         if found is None:
-            return self._first_time(source, name, user)
+            return self._first_time(source, name, user, siblings)
         known, whose = found
         if whose is not None and user is not None and whose != user:
             raise AccountMismatchError(
-                f"{self._path}: the account {known} is user {whose} there, and the token is user {user}'s; use that "
-                "user's token, or another name for the account"
+                f"{self._path}: the account {known} belongs to user {whose} in this file, but the token to user {user}; use "
+                f"the token of {whose}, or give the account another name"
             )
         self._db.execute("UPDATE accounts SET user_id = coalesce(user_id, ?) WHERE name = ?", (user, known))
         return str(known)
 
-    def _first_time(self, source: str, given: str | None, user: str | None) -> str:
+    def _first_time(self, source: str, given: str | None, user: str | None, siblings: Collection[str]) -> str:
         """The account under a name that the file does not know yet."""
-        before, was_named = self._same_user(source, user)
-        if was_named and given is None:
+        before, known_as = self._same_user(source, user)
+        if given is None and known_as not in ("", user):
             return before
-        if was_named:
+        if known_as in siblings:
             raise AccountMismatchError(
-                f"{self._path}: the token is of user {user}, whose account is {before} there; use that name, or forget what is "
-                f"kept under it with `mittwald-async prune {shlex.join([str(self._path), '--account', before])}`"
+                f"{self._path}: the accounts {known_as} and {given} have tokens of the same user {user}; remove one of them"
             )
         identity = given or user or UNNAMED
         name = self._free_name(source, identity)
@@ -68,12 +67,12 @@ class Accounts:
         candidates = (identity, f"{identity}@{urlsplit(source).netloc or source}", f"{identity}@{source}")
         return next(candidate for candidate in candidates if candidate not in taken)
 
-    def _same_user(self, source: str, user: str | None) -> tuple[str, bool]:
-        """The account under which this user's rows are kept so far, empty where there is none; and whether it was named."""
+    def _same_user(self, source: str, user: str | None) -> tuple[str, str]:
+        """The account under which this user's rows are kept so far, and the name it was given; empty where there is none."""
         found = self._db.execute(
             "SELECT name, identity FROM accounts WHERE source = ? AND user_id = ?", (source, user)
         ).fetchone()
-        return ("", False) if found is None else (str(found[0]), found[1] != user)
+        return ("", "") if found is None else (str(found[0]), str(found[1]))
 
     def _from_version_1(self, source: str, user: str | None) -> str:
         """The account of rows that were swept before accounts were distinguished, where the user is among its members; else empty."""

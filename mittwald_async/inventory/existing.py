@@ -67,8 +67,8 @@ def _fault_of_database(path: Path, kind: str, application_id: int, version: int)
                 return ""  # A file that a killed process left half written is repaired when it is opened for writing.
             case sqlite3.SQLITE_CANTOPEN:
                 return (
-                    "was not closed by what wrote it last, and cannot be read where nothing can be written; copy it to another "
-                    f"folder, with {path.name}-wal if that is there"
+                    "was left open by the program that wrote it, and can only be read in a folder that can be written to; copy "
+                    f"it to one, together with {path.name}-wal if that exists"
                 )
             case _:
                 return damaged(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
@@ -106,6 +106,7 @@ class SweepJob:
         source: what the file calls the account's server, the client's base URL by default.
         account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
             stays one user's.
+        siblings: names of other accounts that are swept into the same file; one of them is never renamed.
         on_wait: called with a sentence when another program keeps the file locked.
         rolling: ask only for what is likeliest to have changed, and carry the rest forward; an interrupted rolling sweep goes
             on as it was begun.
@@ -131,6 +132,7 @@ class SweepJob:
         bounds: Bounds | None = None,
         source: str | None = None,
         account: str | None = None,
+        siblings: Collection[str] = (),
         on_wait: Callable[[str], None] | None = None,
         rolling: Rolling | None = None,
         clock: Callable[[], datetime] = now,
@@ -151,6 +153,7 @@ class SweepJob:
         most = None if rolling is None else rolling.max_requests
         self._bounds = bounds if most is None else msgspec.structs.replace(bounds or Bounds(), max_requests=most)
         self._source = source
+        self._siblings = siblings
         self._account = None if account is None else check_name(account)
         self.sweep: Sweep | None = None
         self._lock = FileLock(sink.store_path)
@@ -300,7 +303,7 @@ class SweepJob:
 
     def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Start a sweep in the file, or resume one; returns what a resumed one has done."""
-        account = self.store.account_for(source, self._account, user)
+        account = self.store.account_for(source, self._account, user, self._siblings)
         last = self.store.last(account)
         unfinished = self._to_go_on_with(last)
         if self._resume and unfinished is None and last is not None:

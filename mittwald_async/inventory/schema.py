@@ -205,7 +205,7 @@ class NameTakenError(Exception):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"a table or view {name} is in it that is not this package's; rename that, or choose another file"
+            f"contains a table or view {name} that does not belong to this package; rename it, or choose another file"
         )
 
 

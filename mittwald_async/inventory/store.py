@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -102,20 +102,21 @@ class Store:
 
     # Sweeps
 
-    def account_for(self, source: str, name: str | None, user: str | None) -> str:
-        """What the file calls an account: the name it was given, or its user's id; where another server's account has that
+    def account_for(self, source: str, name: str | None, user: str | None, siblings: Collection[str] = ()) -> str:
+        """What the file calls an account: the name it was given, else the one it has, else its user's id; where another server's account has that
         name already, the server is added to it.
 
         Args:
             source: the server.
             name: the name it was given, if it was.
             user: id of the token's user, if it has one. One of the two is given.
+            siblings: names of other accounts that are swept into the file: none of them is renamed.
 
         Raises:
-            StoreError: the account of that name is another user's.
+            AccountMismatchError: the account of that name is another user's, or the user has one of the siblings.
         """
         with self._file.transaction():
-            return Accounts(self._db, self.path).name_for(source, name, user)
+            return Accounts(self._db, self.path).name_for(source, name, user, siblings)
 
     def begin(
         self,

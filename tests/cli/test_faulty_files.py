@@ -131,9 +131,7 @@ def test_what_was_left_open_on_a_disk_that_cannot_be_written_is_not_called_damag
         raise error
 
     monkeypatch.setattr(sqlite3, "connect", refused)
-    with pytest.raises(
-        ConfigurationError, match=r"was not closed .*copy it to another folder, with whole.sqlite-wal if"
-    ):
+    with pytest.raises(ConfigurationError, match=r"was left open .*copy it to one, together with whole.sqlite-wal if"):
         require_inventory(whole["inventory"])
 
 

@@ -141,7 +141,7 @@ def test_what_is_said_of_several_accounts_names_each(
     assert "\nagency\nresource  rows\n" in out
     assert "\nKöhler & Söhne: " in out
     assert "account same: " in err
-    assert "whose account is agency there; use that name" in err
+    assert "the accounts agency and same have tokens of the same user" in err
     edited("UPDATE project SET data = json_set(data, '$.description', 'Old'), content_hash = 1 WHERE short_id <> ''")
     Path("accounts.toml").write_text(agency + shop, encoding="utf-8")
     code, out, err = command("diff", "--from", "2999-01-01")
@@ -154,7 +154,7 @@ def test_what_is_said_of_several_accounts_names_each(
     monkeypatch.setenv("AGENCY_TOKEN", "token-2")
     code, out, err = command("sweep", "--all-accounts", *WANTED)
     assert (code, len(err.splitlines())) == (3, 1)
-    assert "account agency: inventory.sqlite: the account agency is user" in err
+    assert "account agency: inventory.sqlite: the account agency belongs to user" in err
     assert "\nKöhler & Söhne: " in out
     code, out, err = command("sweep", "--account", "Köhler & Söhne", *WANTED, "--resume", "--quiet")
     assert (code, out, err) == (0, "", "")
@@ -220,7 +220,7 @@ def test_every_view_matches_its_description_and_its_query_runs(command: Command)
 def test_queries_run_also_where_only_certificates_were_swept(command: Command) -> None:
     code, out, _ = command("sweep", "-r", "certificate")
     assert code == 0
-    assert "names of customers are NULL in all views until they are swept: add -r customer\n" in out
+    assert "customer names are NULL in all views until you sweep them: add -r customer\n" in out
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         found = db.execute("SELECT customer, project, common_name FROM v_certificate").fetchall()
         assert found

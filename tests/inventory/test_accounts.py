@@ -98,7 +98,7 @@ def test_an_account_keeps_its_name_and_its_user(tmp_path: Path) -> None:
         assert store.account_for("http://127.0.0.1:8080", None, "u-1") == "u-1@127.0.0.1:8080"
         assert store.account_for("https://api.example", "extension", None) == "extension"
         assert store.account_for("https://api.example", "agency", "u-2") == "agency"
-        with pytest.raises(StoreError, match="agency is user u-2 there, and the token is user u-3's"):
+        with pytest.raises(StoreError, match="agency belongs to user u-2 in this file, but the token to user u-3"):
             store.account_for("https://api.example", "agency", "u-3")
 
 
@@ -107,9 +107,13 @@ def test_a_user_keeps_the_name_it_was_given(tmp_path: Path) -> None:
     with Store(tmp_path / "inventory.sqlite") as store:
         assert store.account_for("https://api.example", "agency", "u-1") == "agency"
         assert store.account_for("https://api.example", None, "u-1") == "agency"
-        with pytest.raises(StoreError, match=r"whose account is agency there; use that name, or .* --account agency"):
-            store.account_for("https://api.example", "other", "u-1")
-        assert store.account_for("http://127.0.0.1:8080", "other", "u-1") == "other"
+        with pytest.raises(
+            StoreError, match="the accounts agency and other have tokens of the same user u-1; remove one"
+        ):
+            store.account_for("https://api.example", "other", "u-1", {"agency"})
+        assert store.account_for("http://127.0.0.1:8080", "other", "u-1", {"agency"}) == "other"
+        # Where the old name is used no more, it is a new name for the same account.
+        assert store.account_for("https://api.example", "renamed", "u-1") == "renamed"
 
 
 def test_an_account_that_is_renamed_keeps_its_history(tmp_path: Path) -> None:

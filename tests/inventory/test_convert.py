@@ -69,7 +69,9 @@ def test_a_name_of_the_user_that_is_needed_now_is_named_and_left_alone(path: Pat
     version_1.write(path, [ONE])
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"CREATE TABLE {name} (a)")
-    with pytest.raises(StoreError, match=f"a table or view {name} is in it that is not this package's; rename that"):
+    with pytest.raises(
+        StoreError, match=f"contains a table or view {name} that does not belong to this package; rename it"
+    ):
         History(path)
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"ALTER TABLE {name} RENAME TO mine")

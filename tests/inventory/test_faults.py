@@ -211,7 +211,7 @@ async def test_the_users_tables_in_the_file_are_left_alone(tmp_path: Path) -> No
             db.commit()
         assert (await sweep_to(mw, path, resources=WANTED)).state == "done"
         assert (await sweep_to(mw, path, resources=["ingress"])).state == "done", "an index may be missing"
-        with pytest.raises(StoreError, match="a table or view Backup is in it that is not this package's"):
+        with pytest.raises(StoreError, match="contains a table or view Backup that does not belong to this package"):
             await sweep_to(mw, path, resources=["backup"])
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT * FROM notes").fetchall() == [("p-1", "never")]
