@@ -157,12 +157,12 @@ def _check_hook(target: str) -> None:
         return
     try:
         parts = urlsplit(target)
-        host, _ = parts.hostname, parts.port
+        host, user, _ = parts.hostname, parts.username, parts.port
     except ValueError:
-        host = None
+        host = user = None
     if not host or not target.isprintable() or " " in target:
         raise ConfigurationError("--notify: the URL is not valid")
-    if "@" in parts.netloc:
+    if user is not None:
         raise ConfigurationError(
             "--notify: a URL with a user or a password is not supported; let a command such as curl post it"
         )

@@ -178,12 +178,7 @@ class History:
         }
 
     def _by_account(self, when: When) -> dict[str, SweepRecord]:
-        if isinstance(when, SweepRecord):
-            when = when.id
-        if isinstance(when, bool) or not isinstance(when, int | datetime):
-            raise ConfigurationError(
-                f"a moment must be a sweep, its number or a datetime, got {type(when).__name__} {when!r}"
-            )
+        when = _checked(when)
         if isinstance(when, datetime):
             moment = when.astimezone(UTC)
             found = {one.account: one for one in self.sweeps() if (one.finished_at or one.started_at) <= moment}
@@ -202,3 +197,14 @@ def _check_resources(store: Store, names: Iterable[str]) -> None:
     for name in names:
         if name not in present:
             raise ConfigurationError(f"{store.path}: has nothing of {name!r}; it has {', '.join(present)}")
+
+
+def _checked(when: object) -> int | datetime:
+    """A sweep's number, or a moment."""
+    if isinstance(when, SweepRecord):
+        return when.id
+    if isinstance(when, bool) or not isinstance(when, int | datetime):
+        raise ConfigurationError(
+            f"a moment must be a sweep, its number or a datetime, got {type(when).__name__} {when!r}"
+        )
+    return when
