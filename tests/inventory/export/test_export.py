@@ -139,6 +139,15 @@ def test_a_text_that_is_too_long_for_a_cell_ends_in_an_ellipsis(tmp_path: Path) 
     assert found == [texts[0], "x" * 32_766 + "…", texts[2], texts[2] + "…"]
 
 
+def test_more_rows_than_a_sheet_holds_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openpyxl")
+    monkeypatch.setattr("mittwald_async.inventory.export.xlsx.MOST_ROWS", 1)
+    with pytest.raises(
+        ConfigurationError, match="project has 1 rows and a sheet holds 0; choose fewer with --where, or"
+    ):
+        export(file, "xlsx", "project")
+
+
 def test_more_columns_than_a_sheet_holds_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
     made = InventoryFile(tmp_path / "inventory.sqlite")
