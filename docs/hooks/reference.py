@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 
 from mittwald_async.cli.operations import reference_link
 from mittwald_async.inventory.checks import all_checks
-from mittwald_async.inventory.tables import BOOKS, views
+from mittwald_async.inventory.tables import books, views
 from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.operation import Operation
 
@@ -75,7 +75,9 @@ def tables() -> Iterator[str]:
         yield from table(("column", "type", "what it means"), [(c.name, c.type, c.means) for c in view.columns])
         yield f"```text\n{view.query};\n```"
     yield "\n## About the sweeps themselves"
-    yield from table(("table", "what it holds"), list(BOOKS.items()))
+    for book in books():
+        yield f"\n### {book.name}\n\nEach row is {cell(book.means)}."
+        yield from table(("column", "type", "what it means"), [(c.name, c.type, c.means) for c in book.columns])
 
 
 def checks() -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import anyio
 import typer
 
-from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from
+from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from, check_name
 from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
@@ -154,8 +154,8 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
     return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
 
 
-def account_named(name: str | None, file: Path | None) -> Account | None:
-    """The selected account of the accounts file; `None` if none is named, or the file does not exist.
+def account_named(name: str | None, file: Path | None) -> tuple[Account, frozenset[str]] | None:
+    """The selected account of the accounts file, and the names of the others; `None` if none is named, or the file does not exist.
 
     Raises:
         ConfigurationError: the file has no such account, or cannot be read.
@@ -164,10 +164,23 @@ def account_named(name: str | None, file: Path | None) -> Account | None:
         if file is not None:
             raise ConfigurationError("--accounts needs --account NAME or --all-accounts")
         return None
+    check_name(name)
     found = file if file is not None else Path(DEFAULT_FILE)
     if file is None and not found.exists():
         return None
-    return account_of(accounts_from(found), name, found)
+    accounts = accounts_of(found)
+    return account_of(accounts, name, found), frozenset(accounts) - {name}
+
+
+def accounts_of(file: Path) -> dict[str, Account]:
+    """The accounts of an accounts file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or one of them is not described properly.
+    """
+    found = accounts_from(file)
+    _warn_if_open(file, 0o022)  # Who may change it may have commands run.
+    return found
 
 
 def client_of(account: Account, **options: Any) -> Mittwald:
@@ -178,6 +191,8 @@ def client_of(account: Account, **options: Any) -> Mittwald:
     """
     from ..client import Mittwald
 
+    if account.token_file is not None:
+        _warn_if_open(Path(account.token_file).expanduser())
     return Mittwald(account.token(), base_url=account.base_url, user_agent="mittwald-async-cli", **options)
 
 
@@ -194,7 +209,6 @@ def _token_in(path: Path) -> str:
     try:
         # Editors of some systems begin a text file with a byte order mark.
         token = path.read_text(encoding="utf-8-sig").strip()
-        mode = path.stat().st_mode
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigurationError(f"--token-file {path}: {reason}") from None
@@ -202,10 +216,17 @@ def _token_in(path: Path) -> str:
         raise ConfigurationError(f"--token-file {path}: the file is empty")
     if len(token.splitlines()) > 1:
         raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
-    # Only on a terminal: in a container, secrets are mounted like this and there are no other users.
-    if os.name == "posix" and mode & 0o077 and err.is_terminal:
-        message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+    _warn_if_open(path)
     return token
+
+
+def _warn_if_open(path: Path, bits: int = 0o077) -> None:
+    """Say that others may read or change a file. Only on a terminal: in a container, secrets are mounted like this and there
+    are no other users."""
+    with suppress(OSError):
+        if os.name == "posix" and path.stat().st_mode & bits and err.is_terminal:
+            what, cure = ("read or change", "600") if bits & 0o044 else ("change", "go-w")
+            message(f"others on this machine may {what} {path}; `chmod {cure}` keeps it yours")
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from ..inventory import Change, Diff, History, Undecided
+from ..inventory import Change, Diff, History
+from ..inventory.diff import NewProperty
 from ..inventory.existing import require_inventory
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
+from .failures import grouped_unknown
 from .lake import inventory_file
 from .output import count, emit, folded, message, put_json, put_table
 from .times import moment
@@ -84,18 +86,47 @@ def _when(text: str | None) -> int | datetime | None:
 
 
 def _print(found: Diff) -> None:
-    rows: list[tuple[str, str, str, str]] = []
+    several = len(found.sweeps) > 1
+    rows: list[tuple[str, ...]] = []
     for kind, mark in _MARKS.items():
         for change in getattr(found, kind):
-            rows.append((mark, change.resource, _called(change), ""))
-            rows += [("", "", f"  {name}", f"{_short(old)} → {_short(new)}") for name, (old, new) in _fields(change)]
-    if rows:
-        put_table(("", "resource", "what", "old → new"), rows)
+            rows.append((mark, change.account, change.resource, _called(change), ""))
+            rows += [
+                ("", "", "", f"  {name}", f"{_short(old)} → {_short(new)}") for name, (old, new) in _fields(change)
+            ]
+    heads = ("", "account", "resource", "what", "old → new")
+    if rows and several:
+        put_table(heads, rows)
+    elif rows:
+        put_table((heads[0], *heads[2:]), [(row[0], *row[2:]) for row in rows])
     for one in found.properties:
-        emit(f"{one.resource}: the property {one.field} has {one.change} in all {one.items:,} items\n")
+        emit(f"{_property_line(one, several)}\n")
     emit(folded(_summary(found) + "\n"))
-    for unknown in found.unknown:
-        message(f"unknown: {_unknown_line(unknown)}")
+    for line in _without_comparison(found):
+        message(line)
+    lines = list(grouped_unknown(found.unknown, several=several))
+    for line in lines:
+        message(f"unknown: {line}")
+    if len(lines) < len(found.unknown):
+        message("each one is in the output of --json")
+
+
+def _property_line(one: NewProperty, several: bool) -> str:
+    whose = f"{one.account}: " if several else ""
+    many = f"all {one.of:,}" if one.items == one.of else f"{one.items:,} of {one.of:,}"
+    return f"{whose}{one.resource}: the property {one.field} has {one.change} in {many} items"
+
+
+def _without_comparison(found: Diff) -> list[str]:
+    """Accounts of which nothing new was seen, or nothing before."""
+    same = [(before.account, after.id) for before, after in found.sweeps if before.id == after.id]
+    return [
+        *(f"{account}: no sweep has ended since; sweep {number} is compared with itself" for account, number in same),
+        *(
+            f"{account}: not compared, because only one of the two moments has a sweep of it"
+            for account in found.not_compared
+        ),
+    ]
 
 
 def _summary(found: Diff) -> str:
@@ -109,14 +140,8 @@ def _called(change: Change) -> str:
     return f"{change.name} ({own})" if change.name and change.name != own else own
 
 
-def _fields(change: Change | Undecided) -> list[tuple[str, tuple[Any, Any]]]:
+def _fields(change: Change) -> list[tuple[str, tuple[Any, Any]]]:
     return list((change.fields or {}).items())
-
-
-def _unknown_line(unknown: Undecided) -> str:
-    what = f" {unknown.id or unknown.key}, maybe {unknown.maybe}" if unknown.maybe else ""
-    whose = f" of {unknown.owner}" if unknown.owner else ""
-    return f"{unknown.resource}{what}{whose}: {unknown.reason} (sweep {unknown.sweep})"
 
 
 def _short(value: Any) -> str:
@@ -139,6 +164,7 @@ _STYLE = (
 
 def _page(found: Diff) -> str:
     """One file that loads nothing. Everything an item says is escaped."""
+    several = len(found.sweeps) > 1
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>What changed</title>',
@@ -149,10 +175,13 @@ def _page(found: Diff) -> str:
         if changes:
             parts.append(f"<h2>{kind.capitalize()} ({len(changes):,})</h2>{_html_table(changes)}")
     if found.properties:
-        lines = [f"{one.resource}: {one.field} has {one.change} in all {one.items:,} items" for one in found.properties]
+        lines = [_property_line(one, several) for one in found.properties]
         parts.append(f"<h2>Properties</h2>{_html_list(lines)}")
     if found.unknown:
-        parts.append(f"<h2>Unknown ({len(found.unknown):,})</h2>{_html_list(map(_unknown_line, found.unknown))}")
+        lines = list(grouped_unknown(found.unknown, several=several))
+        parts.append(f"<h2>Unknown ({len(found.unknown):,})</h2>{_html_list(lines)}")
+    if _without_comparison(found):
+        parts.append(f"<h2>Not compared</h2>{_html_list(_without_comparison(found))}")
     return "".join([*parts, "</body></html>\n"])
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -12,8 +13,8 @@ from ..inventory import Store
 from ..inventory.existing import require_inventory
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
-from .common import OK, keep_apart
-from .output import count, emit, message
+from .common import OK, is_stdout, keep_apart
+from .output import count, emit_pieces, message
 
 
 def export(
@@ -49,16 +50,19 @@ def export(
     keep_apart({"--out": out}, {"FILE": file})
     if where and not view:
         raise ConfigurationError("--where needs --view NAME: its columns are those of one view")
-    chosen = form_of(out, form)
+    chosen = form_of(Path("-") if is_stdout(out) else out, form)
     if chosen != "xlsx" and len(view or ()) != 1:
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
     require_inventory(file)
     with Store(file, writable=False) as store:
+        # A view is read twice, and has to say the same both times, also where a sweep writes meanwhile.
+        store.database.execute("BEGIN")
         tables = tables_of(store.database, view or (), where)
-        if str(out) == "-":
-            buffer = io.BytesIO()
-            write_tables(tables, buffer, chosen)
-            emit(buffer.getvalue())
+        if is_stdout(out):
+            with TemporaryFile() as whole:
+                write_tables(tables, whole, chosen)
+                whole.seek(0)
+                emit_pieces(iter(partial(whole.read, 1 << 16), b""))
             return OK
         write_tables(tables, out, chosen)
     rows = count(sum(table.total for table in tables), "row")

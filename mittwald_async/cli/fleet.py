@@ -14,9 +14,9 @@ import msgspec
 import typer
 
 from ..errors import ConfigurationError, MittwaldError
-from ..inventory import Account, accounts_from, chosen
+from ..inventory import Account, chosen
 from ..inventory.accounts import DEFAULT_FILE
-from .common import FAILED, LISTS_FAILED, OK, Json, StoppedError, run, some_failed
+from .common import FAILED, LISTS_FAILED, OK, Json, StoppedError, accounts_of, run, some_failed
 from .output import count, duration, emit, message, put_json, put_table
 from .plan import Resources
 
@@ -94,7 +94,7 @@ def fleet(
     """
     if scheduler is not None and workers is not None:
         raise ConfigurationError("say --scheduler or --workers, not both")
-    found = accounts_from(accounts)
+    found = accounts_of(accounts)
     if workers is not None and split_over is None:
         workers = min(workers, len(found))  # Further ones would have nothing to do.
     named = [one.name for one in chosen(resource)] if resource else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -21,7 +22,7 @@ from ..errors import ConfigurationError, MittwaldError
 from ..inventory import History, Summary
 from ..inventory.checks import SEVERITIES, CheckReport, run_checks
 from ..inventory.metrics import metrics_text, write_metrics
-from .output import message
+from .output import json_bytes, message
 
 _SECONDS = 30.0
 """How long a hook may take: a nightly job must not hang on a chat server."""
@@ -44,12 +45,14 @@ class Outlet(msgspec.Struct, frozen=True):
         """Refuse what cannot work, before anything is sent.
 
         Raises:
-            ConfigurationError: the folder of the file is missing, or the command cannot be taken apart.
+            ConfigurationError: the folder of the file is missing, the URL is not one to post to, or there is no such command.
         """
+        if self.prometheus is not None and self.prometheus.is_dir():
+            raise ConfigurationError(f"--prometheus {self.prometheus}: is a folder; name a file in it")
         if self.prometheus is not None and not self.prometheus.parent.is_dir():
             raise ConfigurationError(f"--prometheus {self.prometheus}: no such folder: {self.prometheus.parent}")
-        if self.notify is not None and not _is_url(self.notify):
-            _words(self.notify)
+        if self.notify is not None:
+            _check_hook(self.notify)
 
     def tell(self, summaries: Sequence[Summary], file: Path | None, *, inventory: bool = True, error: str = "") -> None:
         """Write the metrics and call the hook. What goes wrong is reported and never spoils the sweep.
@@ -68,25 +71,40 @@ class Outlet(msgspec.Struct, frozen=True):
             message(f"--prometheus, --notify: {problem}; the sweep is not affected")
 
     def _tell(self, summaries: Sequence[Summary], file: Path | None, inventory: bool, error: str) -> None:
-        report = run_checks(file) if file is not None and inventory and summaries else None
-        if self.prometheus is not None and summaries:
+        report = _checked(file) if file is not None and inventory and summaries else None
+        if self.prometheus is not None:
             findings = None if report is None else {str(severity): report.count(severity) for severity in SEVERITIES}
             try:
-                write_metrics(self.prometheus, metrics_text(summaries, findings, round(time.time(), 3)))
+                well = _is_well(summaries, error)
+                write_metrics(self.prometheus, metrics_text(summaries, findings, round(time.time(), 3), well=well))
             except ConfigurationError as problem:
                 message(f"--prometheus: {problem}; the sweep is not affected")
         if self.notify is not None:
-            content = msgspec.json.encode(_content(summaries, report, file, error))
+            content = json_bytes(_content(summaries, report, file, error))
             reason = _post(self.notify, content) if _is_url(self.notify) else _pipe(self.notify, content)
             if reason:
                 message(f"--notify: {reason}; the sweep is not affected")
+
+
+def _checked(file: Path) -> CheckReport | None:
+    """What is wrong in the inventory. Where that cannot be said, the outcome of the sweep is still passed on."""
+    try:
+        return run_checks(file)
+    except (MittwaldError, sqlite3.Error) as problem:
+        message(f"--prometheus, --notify: no findings: {problem}")
+        return None
+
+
+def _is_well(summaries: Sequence[Summary], error: str) -> bool:
+    """Whether every account was swept completely."""
+    return not error and bool(summaries) and all(one.state == "done" for one in summaries)
 
 
 def _content(summaries: Sequence[Summary], report: CheckReport | None, file: Path | None, error: str) -> object:
     content: dict[str, object] = {
         "event": "sweep",
         "at": datetime.now(UTC),
-        "ok": not error and bool(summaries) and all(one.state == "done" for one in summaries),
+        "ok": _is_well(summaries, error),
         "file": None if file is None else str(file),
         "sweeps": [
             {
@@ -122,6 +140,32 @@ def _diff_counts(file: Path) -> dict[str, int] | None:
 
 def _is_url(target: str) -> bool:
     return target.lower().startswith(("http://", "https://"))
+
+
+def _check_hook(target: str) -> None:
+    """Refuse a hook that can never be called. No part of a URL is repeated: webhooks have secrets in them.
+
+    Raises:
+        ConfigurationError: why not.
+    """
+    if not _is_url(target):
+        words = _words(target)
+        if "://" in words[0]:
+            raise ConfigurationError("--notify: a URL must begin with http:// or https://")
+        if shutil.which(words[0]) is None:
+            raise ConfigurationError(f"--notify: there is no command {words[0]!r}")
+        return
+    try:
+        parts = urlsplit(target)
+        host, user, _ = parts.hostname, parts.username, parts.port
+    except ValueError:
+        host = user = None
+    if not host or not target.isprintable() or " " in target:
+        raise ConfigurationError("--notify: the URL is not valid")
+    if user is not None:
+        raise ConfigurationError(
+            "--notify: a URL with a user or a password is not supported; let a command such as curl post it"
+        )
 
 
 def _words(command: str) -> list[str]:

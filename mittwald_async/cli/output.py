@@ -12,7 +12,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import msgspec
 from rich.console import Console
@@ -84,8 +84,26 @@ def _moves(character: str) -> bool:
 
 def put_json(value: object, *, indent: int = 0) -> None:
     """Write a value as JSON, by default on a line of its own. Always UTF-8, but to a terminal."""
-    encoded = msgspec.json.encode(value)
+    encoded = json_bytes(value)
     emit((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as JSON. Bytes of a file's name that are not UTF-8 become replacement characters."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_as_unicode(msgspec.to_builtins(value)))
+
+
+def _as_unicode(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, list):
+        return [_as_unicode(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {_as_unicode(name): _as_unicode(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return value
 
 
 def put_table(

@@ -10,7 +10,7 @@ import typer
 
 from ..inventory import Known, Plan, Store, catalog, chosen, make_plan, seconds_for
 from ..inventory import target as make_target
-from ..runtime.errors import ConfigurationError
+from ..inventory.existing import require_inventory
 from .common import OK, AccountName, Json
 from .output import count, duration, emit, put_json, put_table
 
@@ -67,8 +67,8 @@ def plan(
     """
     if list_all:
         return _list(as_json)
-    if counts is not None and not counts.is_file():
-        raise ConfigurationError(f"--from {counts}: no such file")
+    if counts is not None:
+        require_inventory(counts)
     part = make_target(customer or None, project or None)
     return show_plan(make_plan(chosen(resource), part, known_from(counts or _DEFAULT, account)), as_json)
 

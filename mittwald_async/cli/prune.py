@@ -11,7 +11,6 @@ import typer
 
 from ..errors import ConfigurationError
 from ..inventory import Store
-from ..inventory.errors import StoreError
 from ..inventory.existing import require_inventory
 from ..inventory.lock import FileLock
 from .common import OK, Json
@@ -52,8 +51,7 @@ def prune(
         return _prune_lake(file, before, account, as_json)
     require_inventory(file)
     lock = FileLock(file)
-    if not lock.acquire():
-        raise StoreError(f"{file}: a sweep is writing to it; wait until it has ended")
+    lock.hold()
     try:
         with Store(file, on_wait=message) as store:
             done = store.prune(before, account=account)

@@ -12,7 +12,7 @@ import typer
 from ..inventory.checks import all_checks, mutes_from
 from ..inventory.report.page import Locale
 from ..runtime.errors import ConfigurationError
-from .common import OK, keep_apart
+from .common import OK, is_stdout, keep_apart
 from .lake import inventory_file
 from .output import emit, message
 
@@ -46,7 +46,7 @@ def report(
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
     chosen = _locale(locale)
     with inventory_file(file, runs=_RUNS) as inventory:
-        if str(out) == "-":
+        if is_stdout(out):
             emit(report_html(inventory, locale=chosen, mutes=mutes))
             return OK
         message(f"{file} → {write_report(inventory, out, locale=chosen, mutes=mutes)}")

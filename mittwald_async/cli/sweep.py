@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,13 +28,13 @@ from ..inventory import (
     Summary,
     SweepJob,
     Target,
-    accounts_from,
     chosen,
     make_plan,
     sink_for,
 )
 from ..inventory import target as make_target
 from ..inventory.accounts import DEFAULT_FILE
+from ..inventory.errors import AccountMismatchError
 from ..inventory.store import DEMO
 from ..profile import BASE_URL_VARIABLE
 from .common import (
@@ -50,6 +50,7 @@ from .common import (
     StoppedError,
     TokenFile,
     account_named,
+    accounts_of,
     client,
     client_of,
     is_stdout,
@@ -129,6 +130,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     to_stdout: bool
     """The rows go to standard output, so every message goes to stderr."""
     rolling: Rolling | None
+    several: bool
+    """Every account of a file: what is said names the one it is about."""
     again: str
     """The command that resumes the sweep."""
 
@@ -231,7 +234,7 @@ def sweep(
             return show_plan(make_plan(asked, part, known_from(sink.store_path, DEMO if demo else account)), as_json)
         # An address in the environment stays there, one that was typed has to be typed again.
         typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
-        _check_together(demo, all_accounts, account, typed_url, token_file, sink)
+        _check_together(demo, all_accounts, account, typed_url, keep, sink)
         wanted = Wanted(
             rolling=_rolling(rolling, max_requests, max_age, resume),
             sink=sink,
@@ -245,6 +248,7 @@ def sweep(
             quiet=quiet,
             outlet=outlet,
             to_stdout=to_stdout,
+            several=all_accounts,
             again=_again(
                 {
                     "--demo": demo,
@@ -267,12 +271,15 @@ def sweep(
         with _reporting_to_outlets(wanted):
             if all_accounts:
                 file = accounts or Path(DEFAULT_FILE)
-                return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
+                _check_described(token_file, typed_url, file)
+                return _sweep_all(wanted, list(accounts_of(file).values()), reserve)
             if demo:
                 return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
-            found = account_named(account, accounts)
-            if found is not None:
-                return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
+            described = account_named(account, accounts)
+            if described is not None:
+                found, siblings = described
+                _check_described(token_file, typed_url, accounts or Path(DEFAULT_FILE))
+                return _sweep_one(wanted, client_of(found, reserve=reserve), found.name, siblings=siblings)
             return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
 
 
@@ -322,8 +329,15 @@ def _rolling(rolling: bool, max_requests: int | None, max_age: str | None, resum
     return Rolling(max_requests=max_requests, max_age=None if max_age is None else days(max_age).total_seconds())
 
 
+def _check_described(token_file: Path | None, typed_url: str | None, accounts: Path) -> None:
+    """Refuse what the accounts file says otherwise."""
+    for name, given in (("--token-file", token_file), ("--base-url", typed_url)):
+        if given is not None:
+            raise ConfigurationError(f"{accounts} says which token and server an account has; leave {name} out")
+
+
 def _check_together(
-    demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, token_file: Path | None, sink: Sink
+    demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, keep: str | None, sink: Sink
 ) -> None:
     """Refuse options that contradict each other."""
     if demo and typed_url is not None:
@@ -332,8 +346,10 @@ def _check_together(
         raise ConfigurationError("--demo has an account of its own; leave --account and --all-accounts out")
     if all_accounts and account is not None:
         raise ConfigurationError("say --account or --all-accounts, not both")
-    if all_accounts and token_file is not None:
-        raise ConfigurationError("--all-accounts takes the tokens that the accounts file names; leave --token-file out")
+    if keep is not None and sink.is_exported:
+        raise ConfigurationError(
+            f"{sink.path}: holds one sweep and no history; leave --keep out, or end the name in .sqlite"
+        )
     if all_accounts and sink.is_exported:
         raise ConfigurationError(f"{sink.path}: several accounts go into one SQLite file; end the name in .sqlite")
 
@@ -341,12 +357,14 @@ def _check_together(
 def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> int:
     """One account after the other. What is wrong with one does not stop the others; the worst exit code counts."""
     codes: list[int] = []
+    names = {account.name for account in accounts}
     for account in accounts:
         try:
-            codes.append(_sweep_one(wanted, client_of(account, reserve=reserve), account.name))
-        except StoreError:
-            raise
+            client = client_of(account, reserve=reserve)
+            codes.append(_sweep_one(wanted, client, account.name, siblings=names - {account.name}))
         except MittwaldError as error:
+            if isinstance(error, StoreError) and not isinstance(error, AccountMismatchError):
+                raise  # It is the file's fault, and that of all accounts.
             line = of_account(account.name, str(error))
             message(line, error=True)
             wanted.errors.append(line)
@@ -360,6 +378,7 @@ def _sweep_one(
     account: str | None,
     *,
     source: str | None = None,
+    siblings: Collection[str] = (),
 ) -> int:
     job = SweepJob(
         wanted.sink,
@@ -369,6 +388,7 @@ def _sweep_one(
         bounds=wanted.bounds,
         source=source,
         account=account,
+        siblings=siblings,
         on_wait=message,
         rolling=wanted.rolling,
     )
@@ -399,7 +419,8 @@ async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], w
     if wanted.as_json:
         put_json({"event": "summary", **msgspec.to_builtins(summary)})
     elif job.nothing_to_do:
-        message(f"{summary.path}: the last sweep is complete, there is nothing to resume")
+        if not wanted.quiet:
+            message(f"{_whose(summary, wanted)}{summary.path}: the last sweep is complete, there is nothing to resume")
     else:
         _print_summary(summary, job, wanted)
     if summary.failures:
@@ -422,13 +443,25 @@ def _compared(job: SweepJob, requests: int) -> str:
 
 
 def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
+    whose = _whose(summary, wanted)
     if job.others is not None:
         message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
     # The result is in the file, and its messages have no reader: a service may be started like that.
-    say = message if wanted.to_stdout or output_is_closed() else _say
-    if not wanted.quiet and say is _say:
+    aside = wanted.to_stdout or output_is_closed()
+
+    def note(line: str) -> None:
+        message(whose + line)
+
+    def say(line: str) -> None:
+        (message if aside else _say)(whose + line)
+
+    if not (wanted.quiet or aside):
+        if whose:
+            _say(f"\n{summary.account}")
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
+    if not (wanted.quiet or wanted.sink.is_exported):
+        _print_nameless(job, summary, say)
     well = not (summary.failures or summary.resumable or summary.nothing_of or _is_late(summary))
     if wanted.quiet and well:
         return
@@ -441,35 +474,48 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
         say(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came")
     lines = list(grouped(summary.failures))
     for line in lines[:_NAMED]:
-        message(f"failed: {line}")
+        note(f"failed: {line}")
     if len(lines) > _NAMED:
-        message(f"… and {len(lines) - _NAMED:,} more kinds of failures")
+        note(f"… and {len(lines) - _NAMED:,} more kinds of failures")
     if summary.failures and not wanted.to_stdout:
-        message(f"each one is in the table `failures` of {job.sink.store_path}, and in the summary of --json")
+        note(f"each one is in the table `failures` of {job.sink.store_path}, and in the summary of --json")
     for own in summary.nothing_of:
-        message(f"nothing at all was found of {own}; is the id right?")
-    _print_freshness(summary, wanted.quiet)
+        note(f"nothing at all was found of {own}; is the id right?")
+    _print_freshness(summary, note, None if wanted.quiet or output_is_closed() else say)
     if summary.resumable and not wanted.to_stdout:
-        message(f"not complete; resume with: {wanted.again}")
+        note(f"not complete; resume with: {wanted.again}")
+
+
+def _whose(summary: Summary, wanted: Wanted) -> str:
+    """What a line about one of several accounts begins with."""
+    return f"{summary.account}: " if wanted.several else ""
+
+
+def _print_nameless(job: SweepJob, summary: Summary, say: Callable[[str], None]) -> None:
+    """Say which names the views lack, since what has them was never swept."""
+    nameless = [name for name in ("customer", "project") if not job.store.has_any(name, summary.account, summary.sweep)]
+    if nameless:
+        add = " ".join(f"-r {name}" for name in nameless)
+        say(f"{' and '.join(nameless)} names are NULL in all views until you sweep them: add {add}")
 
 
 def _say(line: str) -> None:
     emit(f"{line}\n")
 
 
-def _print_freshness(summary: Summary, quiet: bool) -> None:
+def _print_freshness(summary: Summary, note: Callable[[str], None], say: Callable[[str], None] | None) -> None:
     fresh = summary.freshness
     if fresh is None:
         return
     if fresh.unread:
-        message(
+        note(
             f"{count(fresh.unread, 'list was', 'lists were')} never read so far; the next rolling sweeps ask for them first"
         )
     if fresh.overdue > fresh.unread:
         more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
-        message(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
-    if not quiet and not output_is_closed():
-        _say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")
+        note(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
+    if say is not None:
+        say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")
 
 
 def _again(options: dict[str, object]) -> str:

@@ -67,7 +67,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         try:
             # Editors of some systems begin a text file with a byte order mark.
             text = Path(name).expanduser().read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text"
             raise ConfigurationError(f"{self._where}token_file {name}: {reason}") from None
         return _one_line(text, f"{self._where}token_file {name}")
@@ -94,8 +94,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             done = subprocess.run(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=False
             )
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
             raise ConfigurationError(f"{self._where}token_command {command[0]}: {reason}") from None
         except subprocess.TimeoutExpired:
             raise ConfigurationError(
@@ -144,6 +144,19 @@ def accounts_from(path: Path | str) -> dict[str, Account]:
     return {name: _account(path, name, section) for name, section in sections.items()}
 
 
+def check_name(name: str) -> str:
+    """The name of an account, if it can be one.
+
+    Raises:
+        ConfigurationError: nothing of it can be seen, or it holds what would break a line or a table.
+    """
+    if not name.strip():
+        raise ConfigurationError("an account needs a name")
+    if not name.isprintable():
+        raise ConfigurationError(f"the account's name {name!r} contains characters that cannot be printed")
+    return name
+
+
 def account_of(accounts: Mapping[str, Account], name: str, path: Path | str) -> Account:
     """One account by its name.
 
@@ -156,9 +169,11 @@ def account_of(accounts: Mapping[str, Account], name: str, path: Path | str) -> 
 
 
 def _account(path: Path, name: str, section: Any) -> Account:
+    try:
+        check_name(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     where = f"{path}: accounts.{name}"
-    if not name.strip():
-        raise ConfigurationError(f"{path}: an account needs a name")
     if not isinstance(section, dict):
         raise ConfigurationError(f"{where} must be a section with one of {', '.join(_SOURCES)}")
     settings = cast("dict[str, Any]", section)
@@ -175,6 +190,8 @@ def _account(path: Path, name: str, section: Any) -> Account:
     for key in ("token_env", "token_file", "token_function", "base_url"):
         if key in settings and not (isinstance(settings[key], str) and settings[key]):
             raise ConfigurationError(f"{where}.{key} must be text that is not empty")
+        if "\0" in settings.get(key, ""):
+            raise ConfigurationError(f"{where}.{key} must not hold a NUL character")
     if function is not None and not all(function.partition(":")):
         raise ConfigurationError(f'{where}.token_function must be "module:function"')
     return Account(
@@ -201,6 +218,8 @@ def _command(where: str, command: Any) -> tuple[str, ...]:
         words = tuple(command)
     else:
         raise ConfigurationError(f"{where}.token_command must be text or a list of texts")
+    if any("\0" in word for word in words):
+        raise ConfigurationError(f"{where}.token_command must not hold a NUL character")
     if not words or not words[0]:
         raise ConfigurationError(f"{where}.token_command must not be empty")
     return words

@@ -26,8 +26,8 @@ class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     resource: str
     """Whose items they are in."""
     means: str
-    columns: tuple[tuple[str, str], ...]
-    """Name and meaning of each column of its own."""
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, type and meaning of each column of its own."""
     sources: tuple[Source, ...]
 
 
@@ -66,12 +66,12 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         resource="dns_zone",
         means="a record of a DNS zone; one that the provider manages has no value here",
         columns=(
-            ("name", "the name that has the record"),
-            ("type", "A, AAAA, CAA, CNAME, MX, SRV or TXT"),
-            ("value", "what it says, as text"),
-            ("priority", "of MX and SRV"),
-            ("ttl", "seconds; NULL where the provider chooses"),
-            ("managed", "1 where the provider fills it in"),
+            ("name", "text", "the name that has the record"),
+            ("type", "text", "A, AAAA, CAA, CNAME, MX, SRV or TXT"),
+            ("value", "text", "what it says, as text"),
+            ("priority", "int", "of MX and SRV"),
+            ("ttl", "int", "seconds; NULL where the provider chooses"),
+            ("managed", "bool", "1 where the provider fills it in"),
         ),
         sources=(
             _record("A", f"{_A}.a", "e.value", "NULL", _A),
@@ -98,13 +98,13 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         resource="app_installation",
         means="a language or tool that an app installation runs on, such as PHP",
         columns=(
-            ("name", "what it is, such as php"),
-            ("version", "the version people know, such as 8.2.27"),
-            ("system_software_id", "id of the software"),
-            ("current_version_id", "id of the version that runs"),
-            ("desired_version_id", "id of the version that was asked for"),
-            ("update_available", "1 where there is a newer version"),
-            ("update_policy", "which updates happen by themselves"),
+            ("name", "text", "what it is, such as php"),
+            ("version", "text", "the version people know, such as 8.2.27"),
+            ("system_software_id", "text", "id of the software"),
+            ("current_version_id", "text", "id of the version that runs"),
+            ("desired_version_id", "text", "id of the version that was asked for"),
+            ("update_available", "bool", "1 where there is a newer version"),
+            ("update_policy", "text", "which updates happen by themselves"),
         ),
         sources=(
             Source(
@@ -125,7 +125,11 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         name="linked_database",
         resource="app_installation",
         means="a database that an app installation uses",
-        columns=(("database_id", "id of the database"), ("kind", "mysql or redis"), ("purpose", "what it is used for")),
+        columns=(
+            ("database_id", "text", "id of the database"),
+            ("kind", "text", "mysql or redis"),
+            ("purpose", "text", "what it is used for"),
+        ),
         sources=(Source("$.linkedDatabases", (_of("databaseId"), _of("kind"), _of("purpose"))),),
     ),
     ChildView(
@@ -133,13 +137,13 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         resource="ingress",
         means="where a path of a host name leads",
         columns=(
-            ("hostname", "the host name"),
-            ("path", "the path"),
-            ("installation_id", "app installation it shows"),
-            ("directory", "directory it shows"),
-            ("url", "address it redirects to"),
-            ("container_id", "container it shows"),
-            ("target", "the target as JSON"),
+            ("hostname", "text", "the host name"),
+            ("path", "text", "the path"),
+            ("installation_id", "text", "app installation it shows"),
+            ("directory", "text", "directory it shows"),
+            ("url", "text", "address it redirects to"),
+            ("container_id", "text", "container it shows"),
+            ("target", "json", "the target as JSON"),
         ),
         sources=(
             Source(
@@ -160,14 +164,14 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         name="certificate_name",
         resource="certificate",
         means="a host name that a certificate is for",
-        columns=(("hostname", "the host name"), ("valid_to", "when the certificate ends")),
+        columns=(("hostname", "text", "the host name"), ("valid_to", "time", "when the certificate ends")),
         sources=(Source("$.dnsNames", ("e.value", _in("validTo"))),),
     ),
     ChildView(
         name="forward_address",
         resource="mail_address",
         means="where mail to an address is sent on to",
-        columns=(("address", "the address"), ("forward_to", "where its mail goes")),
+        columns=(("address", "text", "the address"), ("forward_to", "text", "where its mail goes")),
         sources=(Source("$.forwardAddresses", (_in("address"), "e.value")),),
     ),
     ChildView(
@@ -175,10 +179,10 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         resource="mail_address",
         means="the mailbox of an address, and how full it is",
         columns=(
-            ("address", "the address"),
-            ("used_bytes", "what is in it"),
-            ("limit_bytes", "what fits in"),
-            ("measured_at", "when that was measured"),
+            ("address", "text", "the address"),
+            ("used_bytes", "int", "what is in it"),
+            ("limit_bytes", "int", "what fits in"),
+            ("measured_at", "time", "when that was measured"),
         ),
         sources=(
             Source(
@@ -197,7 +201,11 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         name="ssh_public_key",
         resource="ssh_user",
         means="a key that an SSH user logs in with",
-        columns=(("user_name", "the SSH user"), ("comment", "what the key is called"), ("public_key", "the key")),
+        columns=(
+            ("user_name", "text", "the SSH user"),
+            ("comment", "text", "what the key is called"),
+            ("public_key", "text", "the key"),
+        ),
         sources=(Source("$.publicKeys", (_in("userName"), _of("comment"), _of("key"))),),
     ),
     ChildView(
@@ -205,12 +213,12 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
         resource="contract",
         means="an item of a contract, its base item included",
         columns=(
-            ("description", "what it is for"),
-            ("is_base_item", "1 for the item that the others hang on"),
-            ("aggregate", "kind of thing it pays for"),
-            ("aggregate_id", "id of that thing"),
-            ("price", "total, in cents"),
-            ("next_possible_termination", "when it can end"),
+            ("description", "text", "what it is for"),
+            ("is_base_item", "bool", "1 for the item that the others hang on"),
+            ("aggregate", "text", "kind of thing it pays for"),
+            ("aggregate_id", "text", "id of that thing"),
+            ("price", "int", "total, in cents"),
+            ("next_possible_termination", "time", "when it can end"),
         ),
         sources=(
             Source("$.additionalItems", tuple(map(_of, _ITEM))),
@@ -223,7 +231,7 @@ CHILD_VIEWS: tuple[ChildView, ...] = (
 
 def own_columns(view: ChildView) -> list[str]:
     """Columns of a view: its item's id, whose it is, and its own."""
-    return [f"{view.resource}_id", *_OWNERS, *(name for name, _ in view.columns)]
+    return [f"{view.resource}_id", *_OWNERS, *(name for name, _, _ in view.columns)]
 
 
 def child_query(view: ChildView) -> str:
@@ -231,7 +239,9 @@ def child_query(view: ChildView) -> str:
     owners = ", ".join(f"r.{column}" for column in _OWNERS)
     parts: list[str] = []
     for source in view.sources:
-        values = ", ".join(f"{value} AS {name}" for value, (name, _) in zip(source.values, view.columns, strict=True))
+        values = ", ".join(
+            f"{value} AS {name}" for value, (name, _, _) in zip(source.values, view.columns, strict=True)
+        )
         rows = f"FROM v_{view.resource} r"
         if source.each:
             rows += f", json_each(r.data, '{source.path}') e WHERE e.value IS NOT NULL"

@@ -34,11 +34,12 @@ FIXED = frozenset(
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One plain property: its name in Python and SQL, on the wire, and what it holds."""
+    """One plain property: its name in Python and SQL, on the wire, what it holds, and which values the document names."""
 
     name: str
     wire: str
     kind: Kind
+    values: tuple[Any, ...] = ()
 
 
 def _kind(hint: Any) -> Kind | None:
@@ -56,6 +57,13 @@ def _kind(hint: Any) -> Kind | None:
     return next((kind for type_, kind in _KINDS if issubclass(hint, type_)), None)
 
 
+def _values(hint: Any) -> tuple[Any, ...]:
+    """The values that a type hint lists, also where others are let pass."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(value for part in get_args(hint) for value in _values(part))
+
+
 @cache
 def _columns(expression: str, models: str) -> tuple[Column, ...]:
     model = resolve(expression, models=models)
@@ -63,7 +71,7 @@ def _columns(expression: str, models: str) -> tuple[Column, ...]:
         return ()
     hints = get_type_hints(model)
     return tuple(
-        Column(field.name, field.encode_name, kind)
+        Column(field.name, field.encode_name, kind, _values(hints[field.name]))
         for field in msgspec.structs.fields(model)
         if field.name not in FIXED and (kind := _kind(hints[field.name])) is not None
     )

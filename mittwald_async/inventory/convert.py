@@ -20,7 +20,16 @@ from .catalog import Resource, catalog
 from .coverage import Coverage
 from .plan import Target
 from .rows import Row
-from .schema import APPLICATION_ID, SCHEMA, VERSION, make_indices, make_table, make_views
+from .schema import (
+    APPLICATION_ID,
+    OWN_TABLES,
+    SCHEMA,
+    VERSION,
+    NameTakenError,
+    make_indices,
+    make_table,
+    make_views,
+)
 from .versions import Versions
 
 UNNAMED = "unnamed"
@@ -28,6 +37,9 @@ UNNAMED = "unnamed"
 
 _OLD = "version_1_"
 _BOOKS = ("sweeps", "lists", "failures")
+_NEW_NAMES = (OWN_TABLES | {"seen_sweep"}) - set(_BOOKS)
+"""What version 1 did not have yet."""
+
 _ROWS_AT_ONCE = 5_000
 
 
@@ -55,7 +67,11 @@ def needs_writing(path: Path) -> bool:
 
 
 def convert(db: sqlite3.Connection) -> None:
-    """Bring a file of version 1 into today's layout. The caller has begun a transaction and ends it."""
+    """Bring a file of version 1 into today's layout. The caller has begun a transaction and ends it.
+
+    Raises:
+        NameTakenError: something of the user's has a name that is needed now.
+    """
     with _renaming_freely(db):
         resources = _set_aside(db)
         for statement in SCHEMA.split(";"):
@@ -89,11 +105,19 @@ def _renaming_freely(db: sqlite3.Connection) -> Generator[None]:
 
 
 def _set_aside(db: sqlite3.Connection) -> list[Resource]:
-    """Give the old tables other names; gives the resources that had one."""
+    """Give the old tables other names; gives the resources that had one.
+
+    Raises:
+        NameTakenError: something of the user's has a name that is needed now.
+    """
     present: dict[str, str] = dict(db.execute("SELECT name, type FROM sqlite_master").fetchall())
     resources = [
         resource for name, resource in catalog().items() if present.get(name) == "table" and _is_ours(db, name)
     ]
+    old = {f"{_OLD}{name}" for name in (*_BOOKS, *(resource.name for resource in resources))}
+    for name in present:
+        if name.lower() in old | _NEW_NAMES:
+            raise NameTakenError(name)
     for resource in resources:
         db.execute(f'DROP VIEW IF EXISTS "v_{resource.name}"')
         for column in ("id", "customer_id", "project_id"):

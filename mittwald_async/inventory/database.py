@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .convert import convert, is_version_1, needs_writing
 from .errors import StoreError, is_busy, reason_of
-from .schema import APPLICATION_ID, SCHEMA, VERSION
+from .schema import APPLICATION_ID, SCHEMA, VERSION, NameTakenError
 
 _BUSY_SECONDS = 5.0
 """Another program that has the file for so long is mentioned."""
@@ -172,3 +172,5 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {reason_of(error, self.path)}") from error
+        except NameTakenError as error:
+            raise StoreError(f"{self.path}: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -55,7 +56,7 @@ class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NewProperty(msgspec.Struct, frozen=True, kw_only=True):
-    """A property that all items of a resource have got or lost: the API changed, not the items."""
+    """A property that most items of a resource have got or lost: the API changed, not the items."""
 
     resource: str
     account: str
@@ -63,6 +64,9 @@ class NewProperty(msgspec.Struct, frozen=True, kw_only=True):
     change: str
     """`appeared` or `disappeared`."""
     items: int
+    """Items that have got or lost it."""
+    of: int
+    """Items that both sweeps know."""
 
 
 class Diff(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +77,9 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         changed: things with a property that differs.
         gone: things that are gone for certain.
         unknown: what one of the sweeps could not see.
-        properties: properties that a whole resource has got or lost; the items' own changes do not repeat them.
+        properties: properties that most items of a resource have got or lost; the items' own changes do not repeat them.
         sweeps: the two sweeps of each account.
+        not_compared: accounts with a sweep to compare and none to compare it with.
     """
 
     added: list[Change]
@@ -83,6 +88,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     unknown: list[Undecided]
     properties: list[NewProperty]
     sweeps: list[tuple[SweepRecord, SweepRecord]]
+    not_compared: list[str] = []
 
     @property
     def empty(self) -> bool:
@@ -90,12 +96,14 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.added or self.changed or self.gone)
 
     def as_json(self) -> dict[str, Any]:
-        """The four lists, for machines; `properties` where there is something in it."""
+        """The four lists, for machines; `properties` and `not_compared` where there is something in them."""
         found: dict[str, Any] = {
             name: [_plain(one) for one in getattr(self, name)] for name in ("added", "changed", "gone", "unknown")
         }
         if self.properties:
             found["properties"] = msgspec.to_builtins(self.properties)
+        if self.not_compared:
+            found["not_compared"] = self.not_compared
         return found
 
 
@@ -170,11 +178,15 @@ class Comparison:
                 changed.append((version, change))
             else:
                 (diff.added if what == "added" else diff.gone).append(change)
-        common = self._of_all([change for _, change in changed], resource)
+        common = self._of_most([change for _, change in changed], resource, len(old.keys() & new.keys()))
         diff.properties.extend(common)
-        left_out = {one.field for one in common}
+        left_out = {(one.field, one.change) for one in common}
         for _, change in changed:
-            fields = {name: pair for name, pair in (change.fields or {}).items() if name not in left_out}
+            fields = {
+                name: pair
+                for name, pair in (change.fields or {}).items()
+                if (name, _evolution(pair)) not in left_out and not _is_nothing(pair)
+            }
             if fields:
                 diff.changed.append(msgspec.structs.replace(change, fields=fields))
 
@@ -254,30 +266,36 @@ class Comparison:
             fields=change.fields,
         )
 
-    def _of_all(self, changed: Sequence[Change], resource: str) -> list[NewProperty]:
-        """Properties that every item, of at least two, has got or lost."""
-        found: dict[tuple[str, str], int] = {}
+    def _of_most(self, changed: Sequence[Change], resource: str, kept: int) -> list[NewProperty]:
+        """Properties that all items have got or lost, or most of many: of few, people may have changed most.
+
+        Args:
+            changed: what has changed.
+            resource: its kind.
+            kept: items of which the two sweeps know different versions.
+        """
+        found: Counter[tuple[str, str]] = Counter()
         for change in changed:
-            for name, (old, new) in (change.fields or {}).items():
-                if old is MISSING or new is MISSING:
-                    kind = (name, "appeared" if old is MISSING else "disappeared")
-                    found[kind] = found.get(kind, 0) + 1
-        common = [kind for kind, count in found.items() if count == len(changed) and count >= 2]
-        if not common or self._unchanged(resource):
-            return []
+            for name, pair in (change.fields or {}).items():
+                kind = _evolution(pair)
+                if kind:
+                    found[name, kind] += 1
+        often = {kind: count for kind, count in found.items() if count >= 2}
+        both = kept + self._unchanged(resource) if often else 0
         return [
-            NewProperty(resource=resource, account=self._account, field=name, change=change, items=len(changed))
-            for name, change in common
+            NewProperty(resource=resource, account=self._account, field=name, change=kind, items=count, of=both)
+            for (name, kind), count in often.items()
+            if count == both or (count >= _MANY and count * 2 > both)
         ]
 
-    def _unchanged(self, resource: str) -> bool:
-        """Whether there is any item that both sweeps know in the same version."""
+    def _unchanged(self, resource: str) -> int:
+        """Items that both sweeps know in the same version."""
         found = self._db.execute(
-            f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
-            "AND (to_sweep IS NULL OR to_sweep > ?) LIMIT 1",
+            f'SELECT count(*) FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+            "AND (to_sweep IS NULL OR to_sweep > ?)",
             (self._account, self._before.id, self._after.id),
-        )
-        return found.fetchone() is not None
+        ).fetchone()
+        return int(found[0])
 
     # Lists
 
@@ -334,6 +352,22 @@ class Comparison:
 
     def _list_unknown(self, resource: str, record: SweepRecord, reason: str) -> Undecided:
         return Undecided(resource=resource, account=self._account, sweep=record.id, reason=reason)
+
+
+_MANY = 10
+"""Of so many items, nobody changes the same property by hand in more than half."""
+
+
+def _evolution(pair: tuple[Any, Any]) -> str:
+    """Whether a property appeared or disappeared; empty where it only has another value."""
+    if MISSING not in pair:
+        return ""
+    return "appeared" if pair[0] is MISSING else "disappeared"
+
+
+def _is_nothing(pair: tuple[Any, Any]) -> bool:
+    """Whether a property is null in one version and left out in the other: of a single item, that says the same."""
+    return MISSING in pair and None in pair
 
 
 _NAMES = ("name", "description", "domain", "hostname", "address", "shortId", "userName")

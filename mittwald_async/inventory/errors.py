@@ -12,6 +12,10 @@ class StoreError(MittwaldError):
     """The inventory file cannot be read or written. The message says why."""
 
 
+class AccountMismatchError(StoreError):
+    """A token is of another user than the file's account of that name, or the other way round: only this account is concerned."""
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another program has the file locked."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -62,9 +62,16 @@ def _fault_of_database(path: Path, kind: str, application_id: int, version: int)
             (written_by,) = db.execute("PRAGMA user_version").fetchone()
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        # A file that a killed process left half written is repaired when it is opened for writing.
-        recoverable = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
-        return "" if recoverable else damaged(error)
+        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_READONLY:
+                return ""  # A file that a killed process left half written is repaired when it is opened for writing.
+            case sqlite3.SQLITE_CANTOPEN:
+                return (
+                    "was left open by the program that wrote it, and can only be read in a folder that can be written to; copy "
+                    f"it to one, together with {path.name}-wal if that exists"
+                )
+            case _:
+                return damaged(error)
     if owner != application_id:
         return f"is a database of something else, and not {kind}"
     return "was written by a newer version of this package; update it" if written_by > version else ""

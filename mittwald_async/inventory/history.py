@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from ..errors import ConfigurationError
 from .diff import Comparison, Diff
+from .errors import StoreError
+from .existing import require_inventory
 from .rows import Row
 from .schema import tables
 from .store import Store, SweepRecord
@@ -56,6 +58,10 @@ class History:
 
     def __init__(self, path: Path | str) -> None:
         self.path: Path = Path(path)
+        try:
+            require_inventory(self.path)
+        except ConfigurationError as error:
+            raise StoreError(str(error)) from None
         self._store = Store(path, writable=False)
 
     def close(self) -> None:
@@ -107,16 +113,23 @@ class History:
             ConfigurationError: there is no such sweep, they are of different accounts or in the wrong order, or no account
                 has two sweeps.
         """
+        if isinstance(resources, str):
+            raise ConfigurationError(f"resources must be a list of names, got {resources!r}")
         if resources is not None:
             resources = list(resources)
             _check_resources(self._store, resources)
         names = tables(self._store.database) if resources is None else resources
-        diff = Diff(added=[], changed=[], gone=[], unknown=[], properties=[], sweeps=self._pairs(a, b))
+        pairs, alone = self._pairs(a, b)
+        diff = Diff(added=[], changed=[], gone=[], unknown=[], properties=[], sweeps=pairs, not_compared=alone)
         for before, after in diff.sweeps:
             comparison = Comparison(self._store.database, before, after, all_fields=all_fields)
             comparison.add_to(diff, self._of_account(names, before, after, named=resources is not None))
         for changes in (diff.added, diff.changed, diff.gone):
             changes.sort(key=lambda change: (change.account, change.resource, change.key))
+        # Lists before things; the order that they were found in is another one each time.
+        diff.unknown.sort(
+            key=lambda one: (one.account, one.resource, one.maybe or "", one.sweep, one.owner or "", one.key or "")
+        )
         return diff
 
     def _of_account(self, names: Iterable[str], before: SweepRecord, after: SweepRecord, *, named: bool) -> list[str]:
@@ -128,7 +141,8 @@ class History:
                 found.append(name)
         return found
 
-    def _pairs(self, a: When | None, b: When | None) -> list[tuple[SweepRecord, SweepRecord]]:
+    def _pairs(self, a: When | None, b: When | None) -> tuple[list[tuple[SweepRecord, SweepRecord]], list[str]]:
+        """The two sweeps of each account, and accounts that have one of them only."""
         newer = self._by_account(b) if b is not None else self._last_by_account()
         if a is not None:
             older = self._by_account(a)
@@ -142,12 +156,15 @@ class History:
         for before, after in pairs:
             if before.id > after.id:
                 raise ConfigurationError(f"{self.path}: sweep {before.id} is later than sweep {after.id}; swap them")
-        return pairs
+        return pairs, sorted(newer.keys() ^ {after.account for _, after in pairs})
 
     def _why_no_pairs(self, a: When | None, older: dict[str, SweepRecord], newer: dict[str, SweepRecord]) -> str:
         if a is not None and older and newer:
             return f"{self.path}: these sweeps are of different accounts: {', '.join({*older, *newer})}"
         count = len(self.sweeps())
+        if a is None and count > 1:
+            last = ", ".join(f"{sweep.id} of {account}" for account, sweep in newer.items())
+            return f"{self.path}: there is nothing to compare: no sweep has ended before {last}"
         return f"{self.path}: there is nothing to compare: it has {count} ended {'sweep' if count == 1 else 'sweeps'}"
 
     def _last_by_account(self) -> dict[str, SweepRecord]:
@@ -161,8 +178,7 @@ class History:
         }
 
     def _by_account(self, when: When) -> dict[str, SweepRecord]:
-        if isinstance(when, SweepRecord):
-            when = when.id
+        when = _checked(when)
         if isinstance(when, datetime):
             moment = when.astimezone(UTC)
             found = {one.account: one for one in self.sweeps() if (one.finished_at or one.started_at) <= moment}
@@ -181,3 +197,14 @@ def _check_resources(store: Store, names: Iterable[str]) -> None:
     for name in names:
         if name not in present:
             raise ConfigurationError(f"{store.path}: has nothing of {name!r}; it has {', '.join(present)}")
+
+
+def _checked(when: object) -> int | datetime:
+    """A sweep's number, or a moment."""
+    if isinstance(when, SweepRecord):
+        return when.id
+    if isinstance(when, bool) or not isinstance(when, int | datetime):
+        raise ConfigurationError(
+            f"a moment must be a sweep, its number or a datetime, got {type(when).__name__} {when!r}"
+        )
+    return when

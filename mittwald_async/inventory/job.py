@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ import anyio
 import msgspec
 
 from ..errors import ConfigurationError, NotFoundError, PermissionDeniedError
+from .accounts import check_name
 from .buffer import Batch
 from .catalog import Resource, catalog, chosen
 from .errors import StoreError
@@ -105,6 +106,7 @@ class SweepJob:
         source: what the file calls the account's server, the client's base URL by default.
         account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
             stays one user's.
+        siblings: names of other accounts that are swept into the same file; one of them is never renamed.
         on_wait: called with a sentence when another program keeps the file locked.
         rolling: ask only for what is likeliest to have changed, and carry the rest forward; an interrupted rolling sweep goes
             on as it was begun.
@@ -116,7 +118,7 @@ class SweepJob:
         others: the account of an interrupted sweep that is not resumed because it belongs to another account.
 
     Raises:
-        ConfigurationError: there is nothing to resume.
+        ConfigurationError: there is nothing to resume, or the account's name cannot be one.
         StoreError: the file cannot be written, or another sweep is writing to it.
     """
 
@@ -130,6 +132,7 @@ class SweepJob:
         bounds: Bounds | None = None,
         source: str | None = None,
         account: str | None = None,
+        siblings: Collection[str] = (),
         on_wait: Callable[[str], None] | None = None,
         rolling: Rolling | None = None,
         clock: Callable[[], datetime] = now,
@@ -150,10 +153,10 @@ class SweepJob:
         most = None if rolling is None else rolling.max_requests
         self._bounds = bounds if most is None else msgspec.structs.replace(bounds or Bounds(), max_requests=most)
         self._source = source
-        self._account = account
+        self._siblings = siblings
+        self._account = None if account is None else check_name(account)
         self.sweep: Sweep | None = None
-        # Of the file itself, whatever links lead to it.
-        self._lock = FileLock(sink.store_path.resolve())
+        self._lock = FileLock(sink.store_path)
         self.nothing_to_do: bool = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
@@ -167,12 +170,7 @@ class SweepJob:
         path = self.sink.store_path
         if self._resume and not path.exists() and not self.nothing_to_do:
             raise ConfigurationError(f"{self.sink.path}: there is nothing to resume; run without --resume")
-        try:
-            free = self._lock.acquire()
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be locked ({error.strerror or error})") from error
-        if not free:
-            raise StoreError(f"{path}: another sweep is writing to it; wait until it has ended, or choose another file")
+        self._lock.hold()
         try:
             store = Store(path, on_wait=on_wait, clock=self._clock)
             if self._resume and store.last() is None and not self.nothing_to_do:
@@ -305,7 +303,7 @@ class SweepJob:
 
     def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Start a sweep in the file, or resume one; returns what a resumed one has done."""
-        account = self.store.account_for(source, self._account, user)
+        account = self.store.account_for(source, self._account, user, self._siblings)
         last = self.store.last(account)
         unfinished = self._to_go_on_with(last)
         if self._resume and unfinished is None and last is not None:

@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from .errors import StoreError
+
 
 class FileLock:
     """A lock beside a file, held until `release`.
@@ -14,12 +16,29 @@ class FileLock:
     Not on the file itself: closing a second handle of it would drop the database's own locks.
 
     Args:
-        path: the file; its name with `.lock` is what is locked.
+        path: the file; its name with `.lock` is what is locked, the same for every link that leads to it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f".{path.name}.lock")
+        self._file = path
+        target = path.resolve()
+        self._path = target.with_name(f".{target.name}.lock")
         self._handle: int | None = None
+
+    def hold(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreError: another sweep has it, or the folder cannot be written to.
+        """
+        try:
+            free = self.acquire()
+        except OSError as error:
+            raise StoreError(f"{self._file}: cannot be locked ({error.strerror or error})") from error
+        if not free:
+            raise StoreError(
+                f"{self._file}: another sweep is writing to it; wait until it has ended, or choose another file"
+            )
 
     def acquire(self) -> bool:
         """Take the lock if it is free; false where another process, or another sweep of this one, has it.

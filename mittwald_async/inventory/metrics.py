@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import ConfigurationError
 from .job import Summary
+from .result_file import result_file
 
 Sample = tuple[Mapping[str, str], float]
 
 
-def metrics_text(summaries: Sequence[Summary], findings: Mapping[str, int] | None, at: float) -> str:
+def metrics_text(
+    summaries: Sequence[Summary], findings: Mapping[str, int] | None, at: float, *, well: bool = True
+) -> str:
     """Metrics of sweeps in the text exposition format.
 
     Args:
         summaries: one of each account.
         findings: by severity; `None` where no checks were made.
         at: when the sweeps ended, in seconds since 1970.
+        well: every account was swept completely; it is there also where no sweep ended at all.
     """
     each = [({"account": one.account}, one) for one in summaries]
-    families: list[tuple[str, str, Iterable[Sample]]] = [
+    families: list[tuple[str, str, Sequence[Sample]]] = [
         (
             "inventory_items",
             "Things of the account by resource.",
@@ -46,15 +47,22 @@ def metrics_text(summaries: Sequence[Summary], findings: Mapping[str, int] | Non
     if findings is not None:
         samples = [({"severity": severity}, number) for severity, number in findings.items()]
         families.append(("inventory_findings", "What `check` finds, by severity.", samples))
+    families += [
+        ("run_success", "1 if every account was swept completely.", [({}, well)]),
+        ("run_timestamp_seconds", "When the command ended.", [({}, at)]),
+    ]
     lines: list[str] = []
     for name, meaning, found in families:
+        if not found:
+            continue
         lines += [f"# HELP mittwald_{name} {meaning}", f"# TYPE mittwald_{name} gauge"]
-        lines += [f"mittwald_{name}{{{_labels(labels)}}} {_number(value)}" for labels, value in found]
+        lines += [f"mittwald_{name}{_labels(labels)} {_number(value)}" for labels, value in found]
     return "\n".join(lines) + "\n"
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{inner}}}" if inner else ""
 
 
 def _escaped(value: str) -> str:
@@ -71,16 +79,6 @@ def write_metrics(path: Path, text: str) -> None:
     Raises:
         ConfigurationError: it cannot be written.
     """
-    # Not `.prom`: the exporter would read the part.
-    working = path.with_name(f".{path.name}.partial")
-    try:
-        working.unlink(missing_ok=True)
-        # Readable for all: the exporter runs as a user of its own.
-        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
-            file.write(text)
-        working.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            working.unlink(missing_ok=True)
+    # Readable for all: the exporter runs as a user of its own.
+    with result_file(path, 0o644) as file:
+        file.write(text.encode())

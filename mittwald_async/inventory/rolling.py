@@ -42,6 +42,15 @@ SAME_SWEEP = 0.05
 """Share of the time between sweeps by which the next one may be late without a list exceeding its greatest age."""
 
 
+def _check(name: str, given: object, kind: type | tuple[type, ...], unit: str) -> None:
+    if given is None:
+        return
+    if not isinstance(given, kind) or not isinstance(given, int | float):
+        raise ConfigurationError(f"{name} must be a number of {unit}, got {given!r}")
+    if not given > 0:
+        raise ConfigurationError(f"{name} must be more than 0, got {given!r}")
+
+
 class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     """How a rolling sweep chooses. At least one of the two is given.
 
@@ -57,9 +66,8 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.max_requests is None and self.max_age is None:
             raise ConfigurationError("a rolling sweep needs max_requests or max_age: how much to ask for")
-        for name, given in (("max_requests", self.max_requests), ("max_age", self.max_age)):
-            if given is not None and not given > 0:
-                raise ConfigurationError(f"{name} must be more than 0, got {given!r}")
+        _check("max_requests", self.max_requests, int, "requests")
+        _check("max_age", self.max_age, (int, float), "seconds")
 
     @property
     def max_days(self) -> float | None:

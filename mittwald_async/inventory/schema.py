@@ -9,10 +9,10 @@ another program's and is left alone.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from .catalog import Resource
-from .children import child_query, children_of, view_name
+from .catalog import Resource, catalog
+from .children import CHILD_VIEWS, child_query, children_of, view_name
 from .columns import plain_columns
 
 APPLICATION_ID = 0x6D77_6173
@@ -116,11 +116,20 @@ INSERTED = (
 )
 """Columns of a version as it is written."""
 
+SHOWN = (
+    *("account", "key", "id", "customer_id", "project_id", "parent_id"),
+    *("operation", "fetched_at", "drifted", "unseen_since", "data"),
+)
+"""Columns of a table that its views show as well, before those of its model."""
+
 _FIXED = (
     "row_id INTEGER PRIMARY KEY, account TEXT NOT NULL, key TEXT NOT NULL, id TEXT, customer_id TEXT, project_id TEXT, "
     "parent_id TEXT, operation TEXT NOT NULL, fetched_at TEXT NOT NULL, drifted INTEGER NOT NULL, "
     "from_sweep INTEGER NOT NULL, to_sweep INTEGER, unseen_since INTEGER, content_hash INTEGER NOT NULL, data TEXT NOT NULL"
 )
+_UNSWEPT = "WHERE 'swept' = 'never'"
+"""Ends the query of a view whose resource has no table yet."""
+
 _HIDDEN = "(SELECT id FROM sweeps WHERE state = 'running')"
 """Running sweeps: views do not show what they found so far."""
 
@@ -170,8 +179,11 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
     columns = properties(resource)
     if name not in tables(db):
         nested = [f"v_{view.name}" for view in children_of([name])]
+        views = (view_name(name), f"{view_name(name)}_history", *nested)
+        for empty in _unswept_views(db).intersection(views):
+            db.execute(f'DROP VIEW "{empty}"')
         taken = _taken_names(db)
-        for wanted in (name, view_name(name), f"{view_name(name)}_history", f"{name}_now", *nested):
+        for wanted in (name, f"{name}_now", *views):
             if wanted in taken:
                 raise NameTakenError(taken[wanted])
         db.execute(f'CREATE TABLE "{name}" ({", ".join((_FIXED, *columns.values()))})')
@@ -185,7 +197,16 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
 
 
 class NameTakenError(Exception):
-    """A table of another program has a name that an inventory needs."""
+    """A table of another program has a name that an inventory needs.
+
+    Args:
+        name: that name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"contains a table or view {name} that does not belong to this package; rename it, or choose another file"
+        )
 
 
 def make_indices(db: sqlite3.Connection) -> None:
@@ -210,26 +231,63 @@ def _taken_names(db: sqlite3.Connection) -> dict[str, str]:
 
 def make_views(db: sqlite3.Connection) -> None:
     """Two views for each resource, with the names of project and customer: what there is now, and all versions; and one for
-    each kind of nested things."""
+    each kind of nested things.
+
+    A resource that was never swept has them as well, without rows: a query tells that there is nothing, and does not fail.
+    """
     present = tables(db)
+    wanted: dict[str, str] = {}
     for name in present:
         columns = [row[1] for row in db.execute(f'PRAGMA table_xinfo("{name}")')]
         plain = [c for c in columns if c not in ("row_id", "content_hash", "from_sweep", "to_sweep")]
         picked = ", ".join(f'r."{column}"' for column in plain)
         names = _names(name, present)
-        _replace_view(
-            db,
-            view_name(name),
-            f'SELECT {picked}, {_verified_at(name)}, {names} FROM "{name}" r WHERE {NOW.format("r")}',
-        )
+        rows = f'SELECT {picked}, {_verified_at(name)}, {names} FROM "{name}" r WHERE {NOW.format("r")}'
         span = (
             "r.from_sweep, r.to_sweep, "
             "(SELECT s.started_at FROM sweeps s WHERE s.id = r.from_sweep) AS valid_from, "
             "(SELECT s.started_at FROM sweeps s WHERE s.id = r.to_sweep) AS valid_to"
         )
-        _replace_view(db, f"{view_name(name)}_history", f'SELECT {picked}, {span}, {names} FROM "{name}" r')
+        wanted[view_name(name)] = rows
+        wanted[f"{view_name(name)}_history"] = f'SELECT {picked}, {span}, {names} FROM "{name}" r'
     for view in children_of(present):
-        _replace_view(db, f"v_{view.name}", child_query(view))
+        wanted[f"v_{view.name}"] = child_query(view)
+    _replace_views(db, wanted)
+    _make_unswept_views(db, present)
+
+
+def _make_unswept_views(db: sqlite3.Connection, present: Sequence[str]) -> None:
+    names = ("project", "project_short_id", "customer")
+    span = ("from_sweep", "to_sweep", "valid_from", "valid_to")
+    queries: dict[str, str] = {}
+    for resource in catalog().values():
+        if resource.name not in present:
+            columns = (*SHOWN, *(column.name for column in plain_columns(resource)))
+            view = view_name(resource.name)
+            queries[view] = _no_rows((*columns, "verified_at", *names))
+            queries[f"{view}_history"] = _no_rows((*columns, *span, *names))
+    for child in CHILD_VIEWS:
+        if child.resource not in present:
+            queries[f"v_{child.name}"] = f"SELECT * FROM ({child_query(child)}) {_UNSWEPT}"
+    # What has the name otherwise is the user's.
+    taken = _taken_names(db).keys() - _unswept_views(db)
+    _replace_views(db, {name: query for name, query in queries.items() if name not in taken})
+
+
+def _no_rows(columns: Iterable[str]) -> str:
+    nothing = ", ".join(f'NULL AS "{column}"' for column in columns)
+    return f"SELECT {nothing} {_UNSWEPT}"
+
+
+def _unswept_views(db: sqlite3.Connection) -> set[str]:
+    found = db.execute("SELECT name FROM main.sqlite_master WHERE type = 'view' AND sql LIKE '%' || ?", (_UNSWEPT,))
+    return {name for (name,) in found}
+
+
+def swept_views(db: sqlite3.Connection) -> list[str]:
+    """Views of what was swept at least once, by name, and those of the user that are called alike."""
+    found = db.execute("SELECT name FROM main.sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%' ESCAPE '\\'")
+    return sorted({name for (name,) in found} - _unswept_views(db))
 
 
 def _names(name: str, present: Iterable[str]) -> str:
@@ -248,9 +306,11 @@ def _names(name: str, present: Iterable[str]) -> str:
     return ", ".join([*found, f"{customer} AS customer"])
 
 
-def _replace_view(db: sqlite3.Connection, name: str, query: str) -> None:
-    statement = f'CREATE VIEW "{name}" AS {query}'
-    known = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", (name,)).fetchone()
-    if known is None or known[0] != statement:
-        db.execute(f'DROP VIEW IF EXISTS "{name}"')
-        db.execute(statement)
+def _replace_views(db: sqlite3.Connection, wanted: Mapping[str, str]) -> None:
+    """Make the views that are not there, or are there with another query."""
+    known = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall())
+    for name, query in wanted.items():
+        statement = f'CREATE VIEW "{name}" AS {query}'
+        if known.get(name) != statement:
+            db.execute(f'DROP VIEW IF EXISTS "{name}"')
+            db.execute(statement)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,6 @@ from .records import (
 from .rolling import Rolling
 from .rows import Failure, Row
 from .schema import (
-    NameTakenError,
     make_indices,
     make_table,
     make_views,
@@ -103,20 +102,21 @@ class Store:
 
     # Sweeps
 
-    def account_for(self, source: str, name: str | None, user: str | None) -> str:
-        """What the file calls an account: the name it was given, or its user's id; where another server's account has that
+    def account_for(self, source: str, name: str | None, user: str | None, siblings: Collection[str] = ()) -> str:
+        """What the file calls an account: the name it was given, else the one it has, else its user's id; where another server's account has that
         name already, the server is added to it.
 
         Args:
             source: the server.
             name: the name it was given, if it was.
             user: id of the token's user, if it has one. One of the two is given.
+            siblings: names of other accounts that are swept into the file: none of them is renamed.
 
         Raises:
-            StoreError: the account of that name is another user's.
+            AccountMismatchError: the account of that name is another user's, or the user has one of the siblings.
         """
         with self._file.transaction():
-            return Accounts(self._db, self.path).name_for(source, name, user)
+            return Accounts(self._db, self.path).name_for(source, name, user, siblings)
 
     def begin(
         self,
@@ -166,13 +166,7 @@ class Store:
         self.sweep_id, self.account = sweep, account
         self._versions, self._flags = {}, {}
         for resource in needed:
-            try:
-                make_table(self._db, resource)
-            except NameTakenError as error:
-                raise StoreError(
-                    f"{self.path}: a table or view {error} is in it that is not this package's; rename that, "
-                    "or choose another file"
-                ) from None
+            make_table(self._db, resource)
             self._versions[resource.name] = Versions(self._db, resource.name, account, sweep)
         make_views(self._db)
 
@@ -482,6 +476,8 @@ class Store:
 
     def has_any(self, resource: str, account: str, sweep: int) -> bool:
         """Whether an account had anything of a resource after a sweep."""
+        if resource not in self._tables():
+            return False
         with self._file.explained():
             found = self._db.execute(
                 f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '

@@ -18,6 +18,7 @@ from mittwald_async.cli.journal import journal
 from mittwald_async.cli.prune import prune
 from mittwald_async.cli.report import report
 from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory.existing import require_inventory
 
 from ..support.inventory_file import InventoryFile
 
@@ -117,6 +118,21 @@ def test_a_file_of_another_user_is_reported_as_unreadable(
     with pytest.raises(ConfigurationError) as caught:
         COMMANDS[name](path)
     assert str(caught.value) == f"{path}: cannot be read (Permission denied)"
+
+
+def test_what_was_left_open_on_a_disk_that_cannot_be_written_is_not_called_damaged(
+    whole: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite needs files beside one that was not closed, and cannot make them there."""
+
+    def refused(*_: object, **__: object) -> object:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", refused)
+    with pytest.raises(ConfigurationError, match=r"was left open .*copy it to one, together with whole.sqlite-wal if"):
+        require_inventory(whole["inventory"])
 
 
 def test_damage_inside_the_file_is_not_reported_as_a_check_that_cannot_run(whole: dict[str, Path]) -> None:

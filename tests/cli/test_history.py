@@ -14,17 +14,22 @@ import pytest
 
 from mittwald_async.cli.times import days, moment
 from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory.schema import OWN_TABLES, SCHEMA
 from mittwald_async.inventory.tables import views
 
+from ..readme.blocks import README, blocks, lines
 from .conftest import Command, account, faults
+
+QUERIES = [query for block in blocks(README, "sql") for query in lines(block)]
+"""What the README asks an inventory."""
 
 WANTED = ("-r", "project", "-r", "domain")
 
 
 @pytest.fixture(scope="module")
 def server() -> Generator[str]:
-    """A private account without drift: between two sweeps only the test changes anything."""
-    yield from account("--drift", "0")
+    """Two accounts of its own, without surprises: between two sweeps nothing changes but what a test changes."""
+    yield from account("--drift", "0", "--accounts", "2")
 
 
 def edited(statement: str) -> None:
@@ -121,6 +126,50 @@ def test_the_accounts_of_a_file_share_an_inventory(
         assert complaint in err
 
 
+def test_what_is_said_of_several_accounts_names_each(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENCY_TOKEN", "token")
+    Path("shop.token").write_text("token-2")
+    section = '[accounts.{0}]\n{1}\nbase_url = "' + server + '"\n'
+    agency = section.format("agency", 'token_env = "AGENCY_TOKEN"')
+    same = section.format("same", 'token_env = "AGENCY_TOKEN"')
+    shop = section.format('"Köhler & Söhne"', 'token_file = "shop.token"')
+    Path("accounts.toml").write_text(agency + same + shop, encoding="utf-8")
+    code, out, err = command("sweep", "--all-accounts", *WANTED)
+    assert code == 3
+    assert "\nagency\nresource  rows\n" in out
+    assert "\nKöhler & Söhne: " in out
+    assert "account same: " in err
+    assert "the accounts agency and same have tokens of the same user" in err
+    edited("UPDATE project SET data = json_set(data, '$.description', 'Old'), content_hash = 1 WHERE short_id <> ''")
+    Path("accounts.toml").write_text(agency + shop, encoding="utf-8")
+    code, out, err = command("diff", "--from", "2999-01-01")
+    assert "Köhler & Söhne: no sweep has ended since; sweep 2 is compared with itself" in err
+    assert command("sweep", "--all-accounts", *WANTED)[0] == 0
+    out = command("diff")[1]
+    assert out.split()[:2] == ["account", "resource"]
+    assert {line[3:17].rstrip() for line in out.splitlines() if line.startswith("~")} == {"agency", "Köhler & Söhne"}
+    # A token that is another user's concerns its own account only.
+    monkeypatch.setenv("AGENCY_TOKEN", "token-2")
+    code, out, err = command("sweep", "--all-accounts", *WANTED)
+    assert (code, len(err.splitlines())) == (3, 1)
+    assert "account agency: inventory.sqlite: the account agency belongs to user" in err
+    assert "\nKöhler & Söhne: " in out
+    code, out, err = command("sweep", "--account", "Köhler & Söhne", *WANTED, "--resume", "--quiet")
+    assert (code, out, err) == (0, "", "")
+    for arguments, complaint in (
+        (("--account", "agency", "--token-file", "shop.token"), "leave --token-file out"),
+        (("--account", "agency", "--base-url", "http://127.0.0.1:1"), "leave --base-url out"),
+        (("--all-accounts", "--base-url", "http://127.0.0.1:1"), "leave --base-url out"),
+        (("--account", ""), "an account needs a name"),
+        (("--account", "a\nb"), "cannot be printed"),
+    ):
+        code, _, err = command("sweep", *arguments)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert complaint in err
+
+
 def test_resuming_a_finished_sweep_does_nothing_and_succeeds(command: Command) -> None:
     assert command("sweep", *WANTED)[0] == 0
     code, out, err = command("sweep", "--resume")
@@ -143,6 +192,8 @@ def test_prune_drops_old_versions(command: Command) -> None:
         code, _, err = command("prune", *arguments)
         assert code == 2
         assert complaint in err
+    code, _, err = command("sweep", "-o", "rows.jsonl", "--keep", "90d", *WANTED)
+    assert (code, "leave --keep out, or end the name in .sqlite" in err) == (2, True)
 
 
 def test_every_view_matches_its_description_and_its_query_runs(command: Command) -> None:
@@ -166,12 +217,24 @@ def test_every_view_matches_its_description_and_its_query_runs(command: Command)
     assert "did you mean v_domain" in err
 
 
-def test_queries_run_where_projects_were_never_swept(command: Command) -> None:
-    assert command("sweep", "-r", "certificate")[0] == 0
+def test_queries_run_also_where_only_certificates_were_swept(command: Command) -> None:
+    code, out, _ = command("sweep", "-r", "certificate")
+    assert code == 0
+    assert "customer names are NULL in all views until you sweep them: add -r customer\n" in out
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         found = db.execute("SELECT customer, project, common_name FROM v_certificate").fetchall()
         assert found
         assert {customer for customer, _, _ in found} == {None}
+        for query in QUERIES:
+            db.execute(query).fetchall()
+        # A resource that none of the README's queries asks for, and what is nested in one.
+        assert db.execute("SELECT * FROM v_notification UNION ALL SELECT * FROM v_notification").fetchall() == []
+        assert db.execute("SELECT name FROM v_dns_record").fetchall() == []
+    code, _, err = command("export", "inventory.sqlite", "--view", "dns_record", "-o", "-")
+    assert (code, err) == (
+        2,
+        "mittwald-async: 'dns_record' has never been swept into this file; sweep it with -r dns_zone\n",
+    )
 
 
 def test_resources_can_be_added_to_the_default_and_removed(command: Command) -> None:
@@ -193,9 +256,15 @@ def test_a_plan_is_never_based_on_the_demo(command: Command) -> None:
 
 def test_durations_and_moments_are_read_as_people_type_them() -> None:
     assert (days("90d"), days("12H"), days("2w")) == (timedelta(90), timedelta(hours=12), timedelta(14))
-    for wrong in ("", "0d", "d", "1", "-1d", "1y"):
-        with pytest.raises(ConfigurationError):
+    for wrong in ("", "0d", "d", "1", "-1d", "1y", "１d"):
+        with pytest.raises(ConfigurationError, match="is not a span of time"):
             days(wrong)
+    for wrong in ("40000d", "999999w"):
+        with pytest.raises(ConfigurationError, match="is more than a hundred years"):
+            days(wrong)
+    for wrong in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "１d"):
+        with pytest.raises(ConfigurationError, match="is not a moment"):
+            moment(wrong)
     assert moment("2026-05-01T12:00+02:00").isoformat() == "2026-05-01T10:00:00+00:00"
 
 
@@ -261,9 +330,28 @@ def test_tables_are_named_in_english(command: Command) -> None:
     out = command("tables")[1]
     assert "an ingress" in out
     assert "an app installation" in out
-    assert "an ssh user" in out
+    assert "an SSH user" in out
     assert "a domain" in out
-    assert "a mysql database" in out
+    assert "a MySQL database" in out
+    assert "an unlocked lead" in out
+    assert "a customer membership of the caller" in out
+
+
+def test_every_table_says_the_type_and_meaning_of_each_column(command: Command) -> None:
+    out = command("tables", "failures")[1]
+    assert "HTTP status; NULL where there was no answer" in out
+    assert "SELECT * FROM failures ORDER BY sweep;" in out
+    known = {view["name"]: view for view in json.loads(command("tables", "--json")[1])}
+    for view in known.values():
+        assert all(column["type"] and column["means"] for column in view["columns"]), view["name"]
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(SCHEMA)
+        for name in OWN_TABLES - {"seen", "resource_tables"}:  # Of use to a sweep only.
+            columns = {column["name"] for column in known[name]["columns"]}
+            assert columns == {row[1] for row in db.execute(f"PRAGMA table_info({name})")}, name
+    (ttl,) = [column for column in known["v_dns_record"]["columns"] if column["name"] == "ttl"]
+    assert ttl["type"] == "int"
+    assert "property `readiness`: creating, ready, unready" in command("tables", "project")[1]
 
 
 def test_a_second_sweep_of_the_demo_finds_no_changes(command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import pytest
 from hypothesis import given
@@ -20,10 +21,10 @@ from hypothesis import strategies as st
 from mittwald_async import bulk
 from mittwald_async.cli.app import run
 from mittwald_async.cli.columns import GAP, ShownColumn, fit
-from mittwald_async.cli.failures import grouped
-from mittwald_async.cli.output import emit_pieces, folded, for_terminal, make_writable, table_text
+from mittwald_async.cli.failures import grouped, grouped_unknown
+from mittwald_async.cli.output import emit_pieces, folded, for_terminal, json_bytes, make_writable, table_text
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import Failure
+from mittwald_async.inventory import Failure, Undecided
 
 from .conftest import PROGRAM, Command, environment, faults
 from .test_progress import on_a_terminal
@@ -227,6 +228,25 @@ def test_failures_are_grouped_by_resource_and_reason() -> None:
     ]
 
 
+def test_what_a_diff_cannot_know_is_grouped_like_failures() -> None:
+    """A refused resource of a thousand projects was a thousand lines."""
+
+    def unknown(reason: str, **what: Any) -> Undecided:
+        return Undecided(resource="cronjob", account="agency", sweep=3, reason=reason, **what)
+
+    lists = [unknown(f"403 at p-{n:04}", owner=f"p-{n:04}") for n in range(1_200)]
+    items = [unknown("sweep 3 did not see it", id=f"c-{n}", key=f"c-{n}", maybe="gone") for n in range(2)]
+    alone = unknown("sweep 3 did not see it", id="c-9", key="c-9", maybe="added")
+    found = list(grouped_unknown([*lists, *items, alone, unknown("was not asked for")], several=False))
+    assert found == [
+        "cronjob: 1,200 lists, such as that of p-0000: 403 at p-0000 (sweep 3)",
+        "cronjob: 2 items, maybe gone, such as c-0: sweep 3 did not see it",
+        "cronjob c-9, maybe added: sweep 3 did not see it",
+        "cronjob: was not asked for (sweep 3)",
+    ]
+    assert next(grouped_unknown(lists[:1], several=True)) == "agency: cronjob of p-0000: 403 at p-0000 (sweep 3)"
+
+
 def test_a_sweep_reports_a_refused_resource_once(command: Command, server: str) -> None:
     with faults(server, {"operation": "backup-list-project-backups", "status": 403}):
         code, out, err = command("sweep", "-r", "project", "-r", "backup")
@@ -399,3 +419,8 @@ def test_a_character_split_between_chunks_is_printed_whole(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     emit_pieces([*pieces, b"\xe2\x82"])
     assert capsys.readouterr().out == for_terminal(text) + "\ufffd"
+
+
+def test_json_is_written_whatever_bytes_a_file_is_named_with() -> None:
+    name = os.fsdecode(b"K\xe4se.sqlite")
+    assert json.loads(json_bytes({"path": [name], name: 1})) == {"path": ["K\ufffdse.sqlite"], "K\ufffdse.sqlite": 1}

@@ -20,8 +20,9 @@ from .conftest import ROOT, Command, faults
 
 
 def rows(out: str) -> dict[str, str]:
-    """The table in a summary."""
-    return {line.split()[0]: line.split()[1] for line in out.splitlines()[1:-1]}
+    """The table of a summary."""
+    cells = [line.split() for line in out.splitlines()[1:]]
+    return {line[0]: line[1] for line in cells if len(line) == 2}
 
 
 def test_a_sweep_writes_the_file_and_prints_a_summary(command: Command) -> None:
@@ -115,7 +116,7 @@ def test_a_plan_only_reads_the_inventory_even_while_it_is_written(command: Comma
         db.execute("ROLLBACK")
     assert path.read_bytes() == before
     Path("empty.sqlite").touch()
-    assert "1 per page" in command("plan", "-r", "project", "--from", "empty.sqlite")[1]
+    assert "1 per page" in command("sweep", "--explain", "-r", "project", "-o", "empty.sqlite")[1]
     assert Path("empty.sqlite").read_bytes() == b""
 
 
@@ -150,7 +151,9 @@ def test_refused_lists_are_always_reported(command: Command, server: str) -> Non
     }
 
 
-@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "not an SQLite database")])
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(None, "no such file"), ("hello", "is not an SQLite database, and not an inventory")]
+)
 def test_a_plan_from_a_missing_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
     if content is not None:
         Path("other.sqlite").write_text(content)

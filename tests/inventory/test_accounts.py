@@ -55,6 +55,12 @@ def test_tokens_come_from_a_variable_a_file_or_a_command(tmp_path: Path, monkeyp
         ("[accounts.a]\ntoken_command = [5]", "list of texts"),
         ('[accounts.a]\ntoken_command = "\'"', "cannot be split"),
         ("[accounts]\na = 5", "must be a section"),
+        ('[accounts.a]\ntoken_env = "A\\u0000"', "must not hold a NUL"),
+        ('[accounts.a]\ntoken_file = "a\\u0000"', "must not hold a NUL"),
+        ('[accounts.a]\ntoken_command = ["a\\u0000"]', "must not hold a NUL"),
+        ('[accounts." "]\ntoken_env = "A"', "an account needs a name"),
+        ('[accounts."a\\nb"]\ntoken_env = "A"', "cannot be printed"),
+        ('[accounts."a\\u202eb"]\ntoken_env = "A"', "cannot be printed"),
     ],
 )
 def test_a_mistake_in_an_accounts_file_is_reported_with_its_location(tmp_path: Path, text: str, complaint: str) -> None:
@@ -74,6 +80,8 @@ def test_a_mistake_in_an_accounts_file_is_reported_with_its_location(tmp_path: P
         (Account(name="a", token_command=(sys.executable, "-c", "print('secret-word'); exit(3)")), "ended with code 3"),
         (Account(name="a", token_command=(sys.executable, "-c", "print('secret-word\\nmore')")), "more than one line"),
         (Account(name="a", token_command=(sys.executable, "-c", "pass")), "is empty"),
+        (Account(name="a", token_command=("secret-word\0"[-1:],)), "embedded null byte"),
+        (Account(name="a", token_file="\0"), "not text"),
     ],
 )
 def test_a_missing_token_is_an_error_that_shows_no_token(account: Account, complaint: str) -> None:
@@ -90,8 +98,22 @@ def test_an_account_keeps_its_name_and_its_user(tmp_path: Path) -> None:
         assert store.account_for("http://127.0.0.1:8080", None, "u-1") == "u-1@127.0.0.1:8080"
         assert store.account_for("https://api.example", "extension", None) == "extension"
         assert store.account_for("https://api.example", "agency", "u-2") == "agency"
-        with pytest.raises(StoreError, match="agency is user u-2 there, and the token is user u-3's"):
+        with pytest.raises(StoreError, match="agency belongs to user u-2 in this file, but the token to user u-3"):
             store.account_for("https://api.example", "agency", "u-3")
+
+
+def test_a_user_keeps_the_name_it_was_given(tmp_path: Path) -> None:
+    """Two names for one token would take the history of each other."""
+    with Store(tmp_path / "inventory.sqlite") as store:
+        assert store.account_for("https://api.example", "agency", "u-1") == "agency"
+        assert store.account_for("https://api.example", None, "u-1") == "agency"
+        with pytest.raises(
+            StoreError, match="the accounts agency and other have tokens of the same user u-1; remove one"
+        ):
+            store.account_for("https://api.example", "other", "u-1", {"agency"})
+        assert store.account_for("http://127.0.0.1:8080", "other", "u-1", {"agency"}) == "other"
+        # Where the old name is used no more, it is a new name for the same account.
+        assert store.account_for("https://api.example", "renamed", "u-1") == "renamed"
 
 
 def test_an_account_that_is_renamed_keeps_its_history(tmp_path: Path) -> None:

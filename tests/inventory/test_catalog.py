@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
+
+import msgspec
 import pytest
 
+from mittwald_async.codec import resolve
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import catalog, chosen, default_resources
-from mittwald_async.inventory.catalog import NOT_OF_AN_ACCOUNT, judged_operations
+from mittwald_async.inventory import Resource, catalog, chosen, default_resources
+from mittwald_async.inventory.catalog import NOT_OF_AN_ACCOUNT, VOLATILE, judged_operations
 from mittwald_async.inventory.computed import COMPUTED
+from mittwald_async.inventory.fields import changed_fields, is_volatile
 from mittwald_async.operations import OPERATIONS
 
 
@@ -74,3 +81,47 @@ def test_resource_names_are_checked_and_near_misses_suggested() -> None:
         chosen("project")
     with pytest.raises(ConfigurationError, match="no resource '7'"):
         chosen([7])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+
+def test_every_measurement_in_a_model_is_judged_volatile_and_nothing_else_is() -> None:
+    """Usage and the moments of its measuring change each night: a diff that lists them is read once."""
+    paths = {path for resource in catalog().values() for path in properties(resource_model(resource), "", 0)}
+    measured = re.compile(
+        r"SetAt$|usageInBytes$|usedBytes$|UsageInBytes$|InPercentage$|TotalExceedanceInBytes$|uptimeSeconds$"
+    )
+    assert {path for path in paths if measured.search(path) and not is_volatile(path)} == set()
+    assert {name for name in VOLATILE if not any(f".{path}".endswith(f".{name}") for path in paths)} == set()
+
+
+def test_what_runs_and_is_used_each_day_is_no_change_and_how_it_goes_is() -> None:
+    def cronjob(day: int, *, successful: bool = True) -> bytes:
+        at = f"2026-11-{day}T03:00:00Z"
+        latest = {"id": f"e-{day}", "executionStart": at, "durationInMilliseconds": day, "successful": successful}
+        return msgspec.json.encode({"id": "c-1", "nextExecutionTime": at, "latestExecution": latest})
+
+    def storage(used: int, *, limit: int = 100) -> bytes:
+        meta = {"limitInBytes": limit, "totalUsageInBytes": used, "totalFreeInPercentage": used}
+        categories = [{"kind": "webspace", "totalUsageInBytes": used, "resources": [{"id": "r", "usageInBytes": used}]}]
+        return msgspec.json.encode({"id": "p-1", "meta": meta, "statisticCategories": categories})
+
+    assert changed_fields(cronjob(10), cronjob(11)) == {}
+    assert changed_fields(cronjob(10), cronjob(11, successful=False)) == {"latestExecution.successful": (True, False)}
+    assert changed_fields(storage(1), storage(2)) == {}
+    assert changed_fields(storage(1), storage(2, limit=200)) == {"meta.limitInBytes": (100, 200)}
+    assert len(changed_fields(storage(1), storage(2), all_fields=True)) == 3
+
+
+def resource_model(resource: Resource) -> Any:
+    return resolve(resource.item_type, models=resource.models)
+
+
+def properties(hint: Any, path: str, depth: int) -> Iterator[str]:
+    """Dotted paths of all properties below a type."""
+    for part in get_args(hint):
+        yield from properties(part, path, depth)
+    if depth < 4 and isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        hints = get_type_hints(hint)
+        for field in msgspec.structs.fields(hint):
+            own = f"{path}.{field.encode_name}".removeprefix(".")
+            yield own
+            yield from properties(hints[field.name], own, depth + 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mittwald_async.inventory import History, Known, Store, Target, chosen
+from mittwald_async.inventory import History, Known, Store, StoreError, Target, chosen
 
 from ..support import version_1_file as version_1
 
@@ -62,6 +62,21 @@ def test_the_users_tables_and_views_survive_the_conversion(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT text FROM notes").fetchall() == [("call them",)]
         assert db.execute("SELECT count(*) FROM mine").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("name", ["Accounts", "coverage", "project_now", "version_1_project"])
+def test_a_name_of_the_user_that_is_needed_now_is_named_and_left_alone(path: Path, name: str) -> None:
+    version_1.write(path, [ONE])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"CREATE TABLE {name} (a)")
+    with pytest.raises(
+        StoreError, match=f"contains a table or view {name} that does not belong to this package; rename it"
+    ):
+        History(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"ALTER TABLE {name} RENAME TO mine")
+    with History(path) as history:
+        assert [row.id for row in history.at(1).rows("project")] == ["p-1", "p-2"]
 
 
 def test_a_conversion_killed_midway_loses_nothing(path: Path) -> None:

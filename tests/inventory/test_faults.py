@@ -23,6 +23,7 @@ import msgspec
 import pytest
 
 from mittwald_async import Mittwald
+from mittwald_async.cli.prune import prune
 from mittwald_async.emulator import Emulator, Fault, Transitions
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import (
@@ -139,11 +140,16 @@ def test_a_second_sweep_on_one_file_is_refused(tmp_path: Path) -> None:
     """Two sweeps wrote to one file and cost twice. The second is refused; a lock of a killed process does not count."""
     path = tmp_path / "inventory.sqlite"
     job = SweepJob(sink_for(path), chosen(WANTED), target())
+    (tmp_path / "link.sqlite").symlink_to(path)
     try:
-        with pytest.raises(StoreError, match="another sweep is writing to it"):
-            SweepJob(sink_for(path), chosen(WANTED), target())
+        for other in (path, tmp_path / "link.sqlite"):
+            with pytest.raises(StoreError, match=f"{other.name}: another sweep is writing to it"):
+                SweepJob(sink_for(other), chosen(WANTED), target())
+            with pytest.raises(StoreError, match=f"{other.name}: another sweep is writing to it"):
+                prune(other, keep="90d")
     finally:
         job.close()
+        (tmp_path / "link.sqlite").unlink()
     hold = (
         "import sys; from pathlib import Path; from mittwald_async.inventory.lock import FileLock; "
         "print(FileLock(Path(sys.argv[1])).acquire(), flush=True); sys.stdin.read()"
@@ -159,6 +165,17 @@ def test_a_second_sweep_on_one_file_is_refused(tmp_path: Path) -> None:
         process.wait()
     SweepJob(sink_for(path), chosen(WANTED), target()).close()
     assert [entry.name for entry in tmp_path.iterdir()] == ["inventory.sqlite"]
+
+
+def test_a_file_that_cannot_be_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> object:
+        raise OSError(30, "Read-only file system")
+
+    path = tmp_path / "inventory.sqlite"
+    Store(path).close()
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(StoreError, match=r"inventory.sqlite: cannot be locked \(Read-only file system\)"):
+        prune(path, keep="90d")
 
 
 async def test_requests_of_a_killed_sweep_are_counted(tmp_path: Path) -> None:
@@ -194,7 +211,7 @@ async def test_the_users_tables_in_the_file_are_left_alone(tmp_path: Path) -> No
             db.commit()
         assert (await sweep_to(mw, path, resources=WANTED)).state == "done"
         assert (await sweep_to(mw, path, resources=["ingress"])).state == "done", "an index may be missing"
-        with pytest.raises(StoreError, match="a table or view Backup is in it that is not this package's"):
+        with pytest.raises(StoreError, match="contains a table or view Backup that does not belong to this package"):
             await sweep_to(mw, path, resources=["backup"])
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT * FROM notes").fetchall() == [("p-1", "never")]

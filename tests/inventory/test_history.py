@@ -225,9 +225,49 @@ def test_a_property_new_in_all_items_is_reported_once(path: Path) -> None:
     with History(path) as history:
         diff = history.diff()
     assert reported(diff)["changed"] == set()
-    assert [(one.resource, one.field, one.change, one.items) for one in diff.properties] == [
-        ("project", "colour", "appeared", 2)
+    assert [(one.resource, one.field, one.change, one.items, one.of) for one in diff.properties] == [
+        ("project", "colour", "appeared", 2, 2)
     ]
+
+
+def test_a_property_that_most_items_got_is_told_once_beside_what_else_changed(path: Path) -> None:
+    """A new document may add a property that is optional: then some items never have it."""
+    items: dict[tuple[str, str], Any] = {("project", f"p-{n}"): {"description": f"{n}"} for n in range(19)}
+    swept(path, items)
+    grown = {key: {**item, "colour": "red"} for key, item in list(items.items())[:10]}
+    grown["project", "p-0"]["description"] = "Renamed"
+    grown |= {("project", f"p-{n}"): {"description": f"{n}", "size": 1} for n in range(10, 19)}
+    swept(path, {**items, **grown})
+    swept(path, items)
+    with History(path) as history:
+        diff, back = history.diff(1, 2), history.diff(2, 3)
+    assert [(one.field, one.change, one.items, one.of) for one in diff.properties] == [("colour", "appeared", 10, 19)]
+    assert {one.id: set(one.fields or ()) for one in diff.changed} == {"p-0": {"description"}} | {
+        f"p-{n}": {"size"} for n in range(10, 19)
+    }
+    assert [(one.field, one.change, one.items, one.of) for one in back.properties] == [
+        ("colour", "disappeared", 10, 19)
+    ]
+
+
+def test_what_is_unknown_has_the_same_order_each_time(path: Path) -> None:
+    many: dict[tuple[str, str], Any] = {("project", f"p-{n:02}"): {"description": f"{n}"} for n in range(30)}
+    swept(path, {}, frozenset({("project", None)}))
+    swept(path, many)
+    with History(path) as history:
+        unknown = history.diff().unknown
+    keys = [one.key for one in unknown if one.maybe == "added"]
+    assert keys == sorted(keys, key=str)
+    assert len(keys) == 30
+
+
+def test_null_and_left_out_say_the_same_of_a_single_item(path: Path) -> None:
+    """As JSON, both would be null: a change from null to null."""
+    swept(path, ACCOUNT)
+    swept(path, {**ACCOUNT, ("project", "p-1"): {**ACCOUNT["project", "p-1"], "imageRefId": None}})
+    with History(path) as history:
+        assert reported(history.diff())["changed"] == set()
+        assert history.diff().properties == []
 
 
 def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> None:
@@ -238,17 +278,37 @@ def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> N
         diff = history.diff()
         assert [(one.account, one.id) for one in diff.gone] == [("a", "d-1")]
         assert [(before.id, after.id) for before, after in diff.sweeps] == [(1, 3)]
+        assert diff.not_compared == diff.as_json()["not_compared"] == ["b"]
         with pytest.raises(ConfigurationError, match="different accounts"):
             history.diff(1, 2)
         with pytest.raises(ConfigurationError, match="swap them"):
             history.diff(3, 1)
         with pytest.raises(ConfigurationError, match="no ended sweep 7"):
             history.diff(7)
+        with pytest.raises(ConfigurationError, match=r"nothing to compare: no sweep has ended before 1 of a$"):
+            history.diff(b=1)
+        wrong: Any
+        for wrong in ("2026-11-28", True, 1.5):
+            with pytest.raises(ConfigurationError, match="must be a sweep, its number or a datetime, got "):
+                history.at(wrong)
+        with pytest.raises(ConfigurationError, match="must be a list of names, got 'project'"):
+            history.diff(resources="project")
         assert [row.id for row in history.at(2).rows("project")] == ["p-9"]
         everything = history.at(history.sweeps()[-1].started_at + timedelta(hours=1))
         assert sorted(str(row.id) for row in everything.rows("project")) == ["p-1", "p-2", "p-9"]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT account, count(*) FROM v_project GROUP BY 1").fetchall() == [("a", 2), ("b", 1)]
+
+
+def test_a_file_that_is_no_inventory_is_refused_in_the_words_of_a_reader(tmp_path: Path) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    for name, complaint in (
+        ("", "is a folder"),
+        ("none.sqlite", "no such file"),
+        ("empty.sqlite", "is empty, and not an"),
+    ):
+        with pytest.raises(StoreError, match=complaint):
+            History(tmp_path / name)
 
 
 def test_old_versions_and_whole_accounts_can_be_pruned(path: Path) -> None:

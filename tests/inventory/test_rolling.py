@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -345,6 +346,10 @@ async def test_rolling_is_refused_where_nothing_can_be_carried_forward(tmp_path:
             await sweep_to(mw, tmp_path / "a.sqlite", projects=["p-1"], rolling=Rolling(max_requests=5))
         with pytest.raises(ConfigurationError, match="more than 0"):
             await sweep_to(mw, tmp_path / "a.sqlite", rolling=Rolling(max_age=0))
+        wrong: Any
+        for wrong in ({"max_age": "3d"}, {"max_requests": 2.5}):
+            with pytest.raises(ConfigurationError, match=r"must be a number of (seconds|requests), got"):
+                Rolling(**wrong)
         path = tmp_path / "b.sqlite"
         await sweep_to(mw, path, resources=["project", "cronjob"])
         summary = await sweep_to(

@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from mittwald_async.inventory import Known, Store, StoreError, Target, chosen
+from mittwald_async.inventory.schema import APPLICATION_ID, swept_views
 from mittwald_async.inventory.store import DEMO, SweepProgress
+from mittwald_async.inventory.tables import views
 
 from ..support.sample_rows import DOMAINS, FAILED, PROJECTS, row
 
@@ -75,6 +77,40 @@ def test_views_exist_and_are_empty_during_the_first_sweep(path: Path) -> None:
         store.write([*PROJECTS, *DOMAINS], [])
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
+
+
+def test_what_was_never_swept_has_views_without_rows_until_it_is(path: Path) -> None:
+    """Queries written for a whole inventory also run on a part of one."""
+    with begun(path) as store:
+        store.write(DOMAINS, [])
+        store.finish("done", 1, ["domain"])
+    with closing(sqlite3.connect(path)) as db:
+        for view in views():
+            columns = [row[1] for row in db.execute(f'PRAGMA table_xinfo("{view.name}")')]
+            assert columns == [column.name for column in view.columns], view.name
+            db.execute(view.query).fetchall()
+        assert db.execute("SELECT count(*) FROM v_mailbox").fetchone() == (0,)
+        assert {"v_domain", "v_domain_history"} <= set(swept_views(db))
+        assert not {"v_mailbox", "v_mail_address", "v_mail_address_history"} & set(swept_views(db))
+    with Store(path) as store:
+        store.begin(chosen(["mail_address"]), ["mail_address"], ALL, Known(), "https://api.example", "me")
+        mailbox = {"storageInBytes": {"limit": 10}}
+        store.write([row("mail_address", "m-0", id="m-0", address="a@b.example", mailbox=mailbox)], [])
+        store.finish("done", 1, ["mail_address"])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT address, limit_bytes FROM v_mailbox").fetchall() == [("a@b.example", 10)]
+        assert {"v_mailbox", "v_mail_address", "v_mail_address_history"} <= set(swept_views(db))
+
+
+def test_a_view_of_the_user_stays_where_its_resource_was_never_swept(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("CREATE VIEW V_lead AS SELECT 'mine' AS who")
+    with begun(path) as store:
+        store.finish("done", 1, [])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT * FROM v_lead").fetchall() == [("mine",)]
+        assert db.execute("SELECT * FROM v_unlocked_lead").fetchall() == []
 
 
 def test_carried_rows_are_counted_for_requested_resources(path: Path) -> None:
@@ -233,7 +269,7 @@ def test_a_full_disk_is_reported_and_written_rows_stay(path: Path) -> None:
 
 def test_a_damaged_file_gives_one_clear_error_when_read(path: Path) -> None:
     with begun(path) as store:
-        store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(300)], [])
+        store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(1_500)], [])
     content = bytearray(path.read_bytes())
     for page in range(len(content) // 2 // 4096 * 4096, len(content), 4096):
         content[page : page + 100] = b"\xff" * 100

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mittwald_async.inventory import Failure, Row
+from mittwald_async.inventory import Failure, Row, catalog
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def row(resource: str, own: str | None, /, *, key: str | None = None, project: s
         customer_id="c-1",
         project_id=project,
         fetched_at=AT,
-        operation={"project": "project-list-projects", "domain": "domain-list-domains"}[resource],
+        operation=catalog()[resource].routes[0].operation_id,
         raw=msgspec.json.encode(data),
     )
 

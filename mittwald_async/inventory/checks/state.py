@@ -11,6 +11,7 @@ import msgspec
 
 from ..coverage import Coverage, Place
 from ..plan import Target
+from ..schema import swept_views
 from .check import Check, Hit, InventoryReader
 
 T = TypeVar("T")
@@ -76,12 +77,7 @@ class InventoryState:
         self._begun: dict[str, frozenset[tuple[str, str]]] = {}
         self.now: str = now
         self.sweeps: Mapping[str, StateSweep] = sweeps
-        self._views = {
-            name.removeprefix("v_")
-            for (name,) in db.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%' ESCAPE '\\'"
-            )
-        }
+        self._views = {name.removeprefix("v_") for name in swept_views(db)}
         db.execute("DROP TABLE IF EXISTS temp.state_sweep")
         db.execute(
             "CREATE TEMP TABLE state_sweep (account TEXT PRIMARY KEY, id INTEGER, seen_at TEXT, previous INTEGER)"
@@ -290,10 +286,7 @@ def before(db: sqlite3.Connection, later: InventoryState | None = None) -> Inven
     if not sweeps:
         return None
     earlier = InventoryState(db, max(sweep.seen_at for sweep in sweeps.values()), sweeps, later)
-    history = db.execute(
-        "SELECT name FROM main.sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%\\_history' ESCAPE '\\'"
-    ).fetchall()
-    for (name,) in history:
+    for name in [view for view in swept_views(db) if view.endswith("_history")]:
         resource = name.removeprefix("v_").removesuffix("_history")
         # CROSS JOIN keeps the order: rows are looked up by what the check asks for, never all of an account.
         db.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .table import ExportTable, tables_of, view_names
+from .table import ExportTable, tables_of
 from .write import FORMS, form_of, write_tables
 
-__all__ = ["FORMS", "ExportTable", "form_of", "tables_of", "view_names", "write_tables"]
+__all__ = ["FORMS", "ExportTable", "form_of", "tables_of", "write_tables"]

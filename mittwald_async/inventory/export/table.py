@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -17,8 +17,9 @@ import msgspec
 from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
 from ..catalog import catalog
+from ..children import CHILD_VIEWS, view_name
 from ..columns import Kind, plain_columns
-from ..schema import tables
+from ..schema import swept_views, tables
 
 _HIDDEN = frozenset({"row_id", "content_hash", "key", "operation", "drifted", "data", "from_sweep", "to_sweep"})
 """Columns that only programs use."""
@@ -66,7 +67,8 @@ class ExportTable:
         present = [row[1] for row in db.execute(f'PRAGMA table_info("{view}")')]
         self._has_data = "data" in present
         self._plain = sorted((name for name in present if name not in _HIDDEN), key=_place)
-        resource = catalog().get(self.name.removesuffix("_history"))
+        of = {seen: name for name, seen in _views_of_resources().items()}
+        resource = catalog().get(of.get(view.removesuffix("_history"), ""))
         kinds: dict[str, Kind] = {column.name: column.kind for column in plain_columns(resource)} if resource else {}
         self._own = {column.wire for column in plain_columns(resource)} if resource else set[str]()
         self._survey(kinds)
@@ -74,16 +76,16 @@ class ExportTable:
     def _survey(self, known: Mapping[str, Kind]) -> None:
         """Learn which columns there are."""
         found: dict[str, set[Kind]] = {name: set() for name in self._plain}
-        accounts: set[str] = set()
         self.total: int = 0
         for record in self._records():
             self.total += 1
-            accounts.add(record.get("account", ""))
             for name, value in record.items():
                 if value is not None:
                     found.setdefault(name, set()).add(_kind_of(value))
         shown = [name for name, kinds in found.items() if kinds or (name in self._plain and name not in _ONLY_IF_ANY)]
-        if len(accounts) < 2 and "account" in shown:
+        # Of the whole file, not of these rows: whose they are would not be known otherwise.
+        (accounts,) = self._db.execute("SELECT count(DISTINCT account) FROM sweeps").fetchone()
+        if accounts < 2 and "account" in shown:
             shown.remove("account")
         self.columns: list[ExportColumn] = [ExportColumn(name, _common(found[name], known.get(name))) for name in shown]
 
@@ -103,7 +105,10 @@ class ExportTable:
                     for name, value in self._nested(row[-1]):
                         record.setdefault(name, value)
                 yield record
-        except sqlite3.OperationalError as error:
+        except (
+            sqlite3.OperationalError,
+            sqlite3.ProgrammingError,
+        ) as error:  # Also parameters, and a second statement.
             if not self._where:
                 raise
             raise ConfigurationError(f"--where {self._where!r}: {error}") from None
@@ -196,12 +201,20 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def view_names(db: sqlite3.Connection) -> list[str]:
-    """The views of an inventory file, without `v_`; those of its resources first."""
-    found = db.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%' ESCAPE '\\' ORDER BY 1"
-    )
-    return [str(name).removeprefix("v_") for (name,) in found]
+def _views_of_resources() -> dict[str, str]:
+    """The view of each resource, by its name."""
+    return {name: view_name(name) for name in catalog()}
+
+
+def _why_not(name: str, known: Sequence[str]) -> str:
+    """Why there is nothing of a view."""
+    children = {view.name: view.resource for view in CHILD_VIEWS}
+    resources = {view: resource for resource, view in _views_of_resources().items()}
+    plain = name.removesuffix("_history")
+    resource = children.get(plain) or resources.get(f"v_{plain}")
+    if resource is not None:
+        return f"{name!r} has never been swept into this file; sweep it with -r {resource}"
+    return f"there is no view {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
 
 
 def tables_of(db: sqlite3.Connection, views: Iterable[str] = (), where: str = "") -> list[ExportTable]:
@@ -215,14 +228,13 @@ def tables_of(db: sqlite3.Connection, views: Iterable[str] = (), where: str = ""
     Raises:
         ConfigurationError: the view does not exist, or the condition is invalid.
     """
-    known = view_names(db)
+    known = [name.removeprefix("v_") for name in swept_views(db)]
     chosen = [name.removeprefix("v_") for name in views]
     for name in chosen:
         if name not in known:
-            raise ConfigurationError(
-                f"there is no view {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
-            )
+            raise ConfigurationError(_why_not(name, known))
     if chosen:
         return [ExportTable(db, f"v_{name}", where) for name in dict.fromkeys(chosen)]
-    found = [ExportTable(db, f"v_{name}", where) for name in catalog() if name in known and name in tables(db)]
+    swept = tables(db)
+    found = [ExportTable(db, view, where) for name, view in _views_of_resources().items() if name in swept]
     return [table for table in found if table.total]

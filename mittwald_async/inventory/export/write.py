@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +13,7 @@ import msgspec
 
 from ...errors import ConfigurationError
 from ..columns import Kind
+from ..result_file import result_file
 from ..sinks.csv import cell_text
 from ..sinks.parquet import import_pyarrow
 from .table import Cell, ExportTable
@@ -117,14 +116,5 @@ def write_tables(tables: Sequence[ExportTable], out: Path | IO[bytes], form: str
     if not isinstance(out, Path):
         FORMS[form](tables, out)
         return
-    working = out.with_name(f".{out.name}.partial")
-    try:
-        working.unlink(missing_ok=True)
-        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            FORMS[form](tables, file)
-        working.replace(out)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written: {error.strerror or error}") from None
-    finally:
-        with suppress(OSError):
-            working.unlink(missing_ok=True)
+    with result_file(out) as file:
+        FORMS[form](tables, file)

@@ -15,8 +15,11 @@ from .table import Cell, ExportTable
 MOST_ROWS = 1_048_576
 """Rows of a sheet, the heading included: the limit of Excel's file format."""
 
+MOST_COLUMNS = 16_384
+"""Columns of a sheet: likewise."""
+
 _LONGEST = 32_767
-"""Characters of a cell: likewise."""
+"""UTF-16 units of a cell: likewise."""
 
 _FIRST_YEAR = 1900
 """Excel's calendar begins here; earlier times stay text."""
@@ -33,7 +36,7 @@ def write_xlsx(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
     """Write tables as one workbook. Times are UTC: Excel knows no time zones.
 
     Raises:
-        ConfigurationError: openpyxl is not installed, or a table has more rows than a sheet.
+        ConfigurationError: openpyxl is not installed, or a table has more rows or columns than a sheet.
     """
     try:
         openpyxl: Any = import_module("openpyxl")
@@ -44,6 +47,10 @@ def write_xlsx(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
             raise ConfigurationError(
                 f"{table.name} has {table.total:,} rows and a sheet holds {MOST_ROWS - 1:,}; choose fewer with --where, "
                 "or write .csv or .parquet"
+            )
+        if len(table.columns) > MOST_COLUMNS:
+            raise ConfigurationError(
+                f"{table.name} has {len(table.columns):,} columns and a sheet holds {MOST_COLUMNS:,}; write .jsonl or .parquet"
             )
     book = openpyxl.Workbook(write_only=True)
     titles: set[str] = set()
@@ -64,6 +71,14 @@ def _title(name: str, taken: set[str]) -> str:
     return title
 
 
+def _shortened(text: str) -> str:
+    """A text that fits into a cell; one that was cut ends in `…`."""
+    if len(text) * 2 <= _LONGEST:
+        return text
+    units = text.encode("utf-16-le")
+    return text if len(units) <= _LONGEST * 2 else units[: (_LONGEST - 1) * 2].decode("utf-16-le", "ignore") + "…"
+
+
 def _write_sheet(sheet: Any, table: ExportTable) -> None:
     cells: Any = import_module("openpyxl.cell")
     letters: Any = import_module("openpyxl.utils").get_column_letter
@@ -81,7 +96,7 @@ def _write_sheet(sheet: Any, table: ExportTable) -> None:
             return made
         if isinstance(value, int | float) and abs(value) < _EXACT:
             return value
-        made = cells.WriteOnlyCell(sheet, _ILLEGAL.sub(" ", str(value))[:_LONGEST])
+        made = cells.WriteOnlyCell(sheet, _shortened(_ILLEGAL.sub(" ", str(value))))
         made.data_type = "s"  # Also where it begins like a formula.
         return made
 

@@ -19,6 +19,7 @@ from ..checks.state import unread
 from ..diff import Change, Diff, Undecided
 from ..fields import MISSING
 from ..history import History
+from ..schema import swept_views
 
 LISTED = 2000
 """Rows of one table at most: what a browser sorts at once, and what keeps a report of a large account below 3 MB. What is
@@ -164,18 +165,13 @@ def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
 
 
 class _Reader:
-    """The queries. A resource that was never swept has no view, and gives an empty answer."""
+    """The queries. A resource that was never swept gives an empty answer."""
 
     def __init__(self, db: sqlite3.Connection, now: str) -> None:
         self._db = db
         self._now = now
         self._counted: list[tuple[Any, ...]] | None = None
-        self._views = {
-            name
-            for (name,) in db.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%' ESCAPE '\\'"
-            )
-        }
+        self._views = set(swept_views(db))
 
     def _rows(self, sql: str, *needs: str, **values: object) -> list[tuple[Any, ...]]:
         if not {f"v_{name}" for name in needs} <= self._views:

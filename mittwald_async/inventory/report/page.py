@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
@@ -14,6 +13,7 @@ import msgspec
 from ..._install import install_hint
 from ...errors import ConfigurationError
 from ..checks import SEVERITIES, Mute
+from ..result_file import result_file
 from .charts import charts_of
 from .facts import ReportFacts, facts_of
 
@@ -79,12 +79,6 @@ def write_report(path: Path, out: Path, *, locale: Locale = "en", mutes: Sequenc
         ConfigurationError: as `report_html`; or the target cannot be written.
     """
     text = report_html(path, locale=locale, mutes=mutes)
-    working = out.with_name(f".{out.name}.part")
-    try:
-        working.unlink(missing_ok=True)
-        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        working.replace(out)
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written: {error.strerror}") from None
+    with result_file(out) as file:
+        file.write(text.encode())
     return out

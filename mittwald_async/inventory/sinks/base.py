@@ -143,13 +143,14 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
     """
     if not sink.is_exported:
         return
-    partial = sink.path.with_name(f".{sink.path.name}.partial")
+    target = sink.path.resolve()  # A link stays, and leads to the new result.
+    partial = target.with_name(f".{target.name}.partial")
     try:
         _discard(partial)
         if not sink.one_file:
             partial.mkdir(mode=0o700)
         sink.write(store, partial, list(resources))
-        _replace(partial, sink.path)
+        _replace(partial, target)
     except OSError as error:
         raise StoreError(
             f"{sink.path}: {error.strerror or error}; the rows are in {sink.store_path.name}, resume with --resume"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -19,8 +20,15 @@ from ..store import Store
 from .base import Sink, new_file, register
 from .records import HEAD, records
 
-_FORMULA = frozenset("=+-@\t\r\n|%＝＋－＠")
+_SIGN = r"[=+\-@|%＝＋－＠]"
 """What makes a spreadsheet take a text for a formula, also in the wide forms of East Asian keyboards."""
+
+_BLANK = r" \x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+"""What it may overlook before that, line ends and tabs apart: those begin a cell of their own."""
+
+_FORMULA = re.compile(rf"[{_BLANK}]*{_SIGN}|[\t\r\n]")
+_LATER_FORMULA = re.compile(rf"([;\t\r\n][{_BLANK}]*)(?={_SIGN})")
+"""Where it is set to another separator than the comma, as in most of Europe, a cell may begin in the middle of a text."""
 
 
 @register
@@ -77,8 +85,10 @@ class RawCsvSink(CsvSink):
 
 def cell_text(value: Any) -> str | None:
     """A value as a spreadsheet may open it: what it would run as a formula begins with an apostrophe."""
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and value.lstrip(" \u00a0\ufeff")[:1] in _FORMULA else text
+    if not isinstance(value, str):
+        return _text(value)
+    safe = _LATER_FORMULA.sub(r"\1'", value)
+    return f"'{safe}" if _FORMULA.match(value) else safe
 
 
 def _text(value: Any) -> str | None:

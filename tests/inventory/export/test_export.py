@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
+import time
+from contextlib import closing
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -15,9 +18,11 @@ from typing import Any
 
 import pytest
 
+import mittwald_async.cli.export as export_command
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Store
 from mittwald_async.inventory.export import tables_of, write_tables
+from mittwald_async.inventory.sinks.csv import cell_text
 
 from ...support.inventory_file import InventoryFile
 
@@ -81,6 +86,9 @@ def test_accounts_are_named_if_there_are_several(file: Path, tmp_path: Path) -> 
     for account in ("first", "second"):
         made.sweep({"project": [PROJECT]}, account=account)
     assert [row["account"] for row in lines(made.path, "project")] == ["first", "second"]
+    made.sweep({"project": [PROJECT], "mail_address": [MAIL]}, account="second")
+    # Also where one of them has rows only.
+    assert [row["account"] for row in lines(made.path, "mail_address")] == ["second"]
 
 
 def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
@@ -89,6 +97,63 @@ def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
     assert row["customer"] == "'=cmd|' /C calc'!A0"
     assert row["'=1+1"] == "'@SUM(A1)"
     assert row["address"] == "info@example.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        ("x\n=1+1", "x\n'=1+1"),
+        ("x\r\n\t@SUM(A1)", "x\r\n\t'@SUM(A1)"),
+        ("x; \u00a0-1;+2", "x; \u00a0'-1;'+2"),
+        ("\x00=1", "'\x00=1"),
+        ("\u3000\u200b=1", "'\u3000\u200b=1"),
+        ("\t=1", "'\t'=1"),
+        ("a=b, c - d; e", "a=b, c - d; e"),
+        ("first\n\nsecond", "first\n\nsecond"),
+        ("", ""),
+    ],
+)
+def test_a_formula_is_defused_also_where_another_separator_would_begin_it(text: str, safe: str) -> None:
+    """Spreadsheets in Germany part a file at semicolons, and every one of them at the ends of lines that no quote begins."""
+    assert cell_text(text) == safe
+
+
+def test_defusing_a_long_text_takes_no_longer_than_reading_it() -> None:
+    begin = time.process_time()
+    for text in ("\n" * 200_000, ";" + " " * 200_000, "; " * 100_000):
+        assert cell_text(text) in (text, f"'{text}")
+    assert time.process_time() - begin < 2
+
+
+def test_a_text_that_is_too_long_for_a_cell_ends_in_an_ellipsis(tmp_path: Path) -> None:
+    """Excel counts UTF-16 units, and repairs a file by dropping what is too long."""
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    texts = ["x" * 32_767, "x" * 32_768, "\U0001f600" * 16_383, "\U0001f600" * 16_384]
+    made.sweep({"project": [{**PROJECT, "id": f"p{n}", "description": text} for n, text in enumerate(texts)]})
+    (tmp_path / "x.xlsx").write_bytes(export(made.path, "xlsx", "project"))
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["project"]
+    place = [cell.value for cell in sheet[1]].index("description")
+    found = [row[place].value for row in sheet.iter_rows(min_row=2)]
+    assert found == [texts[0], "x" * 32_766 + "…", texts[2], texts[2] + "…"]
+
+
+def test_more_rows_than_a_sheet_holds_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openpyxl")
+    monkeypatch.setattr("mittwald_async.inventory.export.xlsx.MOST_ROWS", 1)
+    with pytest.raises(
+        ConfigurationError, match="project has 1 rows and a sheet holds 0; choose fewer with --where, or"
+    ):
+        export(file, "xlsx", "project")
+
+
+def test_more_columns_than_a_sheet_holds_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    made.sweep({"project": [{**PROJECT, "labels": {f"label{n}": n for n in range(16_384)}}]})
+    with pytest.raises(ConfigurationError, match=r"project has 16,\d+ columns and a sheet holds 16,384; write .jsonl"):
+        export(made.path, "xlsx", "project")
 
 
 def test_a_workbook_has_one_sheet_per_resource_with_frozen_and_filtered_headers(file: Path, tmp_path: Path) -> None:
@@ -142,6 +207,9 @@ def test_a_condition_selects_rows_and_an_invalid_one_is_named(file: Path) -> Non
     assert len(lines(file, "project", where="enabled = 1")) == 1
     with pytest.raises(ConfigurationError, match="--where 'enabeld': no such column: enabeld"):
         lines(file, "project", where="enabeld")
+    for where, complaint in (("1=1; DROP TABLE project", "one statement"), ("id = ?", "bindings")):
+        with pytest.raises(ConfigurationError, match=f"--where .*{complaint}"):
+            lines(file, "project", where=where)
 
 
 def test_an_unknown_view_is_reported_with_the_existing_ones(file: Path) -> None:
@@ -170,8 +238,28 @@ def test_the_command_writes_a_private_file_or_standard_output(file: Path, tmp_pa
     assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert b"1 row of 1 table" in done.stderr
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert command(str(file), "-o", "-", "--view", "project").stdout == out.read_bytes()
+    for stdout in ("-", "/dev/stdout"):
+        assert command(str(file), "-o", stdout, "--view", "project").stdout == out.read_bytes()
     refused = command(str(file), "-o", str(tmp_path / "all.csv"))
     assert refused.returncode == 2
     assert b"--view" in refused.stderr
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".sqlite") == ["projects.csv"]
+
+
+def test_a_sweep_that_writes_meanwhile_is_not_mixed_into_an_export(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+
+    def later(*arguments: Any) -> None:
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("UPDATE project SET data = json_set(data, '$.webStorageUsageInBytes', 'much', '$.more', 1)")
+            db.commit()
+        write_tables(*arguments)
+
+    monkeypatch.setattr(export_command, "write_tables", later)
+    out = tmp_path / "projects.csv"
+    assert export_command.export(file, out, ["project"]) == 0
+    (row,) = csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig")))
+    assert row["web_storage_usage_in_bytes"] == "12"

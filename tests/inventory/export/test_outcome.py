@@ -55,8 +55,33 @@ def test_metrics_are_in_the_textfile_collectors_format() -> None:
     assert f"mittwald_sweep_timestamp_seconds{{{label}}} 1795816667.25" in lines
     assert 'mittwald_inventory_findings{severity="critical"} 1' in lines
     named = [line.split()[2] for line in lines if line.startswith("# TYPE")]
-    assert len(named) == len(set(named)) == 8
+    assert len(named) == len(set(named)) == 10
     assert text.endswith("\n")
+
+
+def test_a_sweep_that_failed_is_seen_in_the_metrics(tmp_path: Path) -> None:
+    """The metrics of the last good night would say that all is well."""
+    target = tmp_path / "mittwald.prom"
+    Outlet(prometheus=target).tell([SUMMARY], None)
+    assert "mittwald_run_success 1" in target.read_text().splitlines()
+    Outlet(prometheus=target).tell([SUMMARY], None, error="account shop: 401 Unauthorized")
+    assert {"mittwald_run_success 0", "# TYPE mittwald_run_success gauge"} <= set(target.read_text().splitlines())
+    Outlet(prometheus=target).tell([], None, error="401 Unauthorized")
+    lines = target.read_text().splitlines()
+    assert "mittwald_run_success 0" in lines
+    assert not [line for line in lines if "sweep_complete" in line]
+
+
+def test_what_cannot_be_checked_is_still_passed_on(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, metrics = tmp_path / "got.json", tmp_path / "mittwald.prom"
+    program = f"import pathlib, sys; pathlib.Path({str(out)!r}).write_bytes(sys.stdin.buffer.read())"
+    file.write_bytes(b"damaged")
+    Outlet(metrics, shlex.join([sys.executable, "-c", program])).tell([SUMMARY], file)
+    assert json.loads(out.read_text())["ok"] is True
+    assert "mittwald_run_success 1" in metrics.read_text()
+    assert "no findings: " in capsys.readouterr().err
 
 
 def test_the_metrics_file_is_replaced_atomically_and_readable_for_the_exporter(file: Path, tmp_path: Path) -> None:
@@ -153,8 +178,17 @@ def test_a_sweep_into_another_format_reports_its_numbers(tmp_path: Path) -> None
         (Outlet(prometheus=Path("no-such-folder/x.prom")), "no such folder"),
         (Outlet(notify="mail 'half"), "cannot be taken apart"),
         (Outlet(notify=" "), "needs a URL or a command"),
+        (Outlet(notify="no-such-command-here"), "there is no command 'no-such-command-here'"),
+        (Outlet(notify="ftp://chat.example/secret"), "must begin with http"),
+        (Outlet(notify="http://[bad/secret"), "the URL is not valid"),
+        (Outlet(notify="https:///secret"), "the URL is not valid"),
+        (Outlet(notify="https://chat.example:port/secret"), "the URL is not valid"),
+        (Outlet(notify="https://chat.example/secret word"), "the URL is not valid"),
+        (Outlet(notify="https://secret:word@chat.example/"), "let a command such as curl post it"),
+        (Outlet(prometheus=Path()), "is a folder"),
     ],
 )
-def test_an_unusable_hook_or_metrics_file_is_refused_before_anything_is_sent(outlet: Outlet, problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
+def test_what_cannot_work_is_refused_before_anything_is_sent(outlet: Outlet, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
         outlet.check()
+    assert "secret" not in str(caught.value)
