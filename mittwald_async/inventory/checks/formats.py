@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from ..._version import __version__
-from .check import SEVERITIES, Check, CheckReport, Finding, Severity
+from .check import SEVERITIES, Check, CheckReport, Finding, Severity, Standing
 
 _SARIF_LEVELS: Mapping[Severity, str] = {
     "critical": "error",
@@ -22,11 +22,21 @@ _SARIF_SCORES: Mapping[Severity, str] = {"critical": "9.5", "high": "8.0", "medi
 """`security-severity` as code scanning services sort by it: the middle of each CVSS range."""
 
 
+_BASELINES: Mapping[Standing, Mapping[str, str]] = {
+    "new": {"baselineState": "new"},
+    "still": {"baselineState": "unchanged"},
+    "solved": {"baselineState": "absent"},
+    "first": {},
+}
+"""Without a sweep before there is no baseline, and SARIF says nothing."""
+
+
 def as_json(report: CheckReport, checks: Iterable[Check]) -> str:
     """Everything, with what each check means."""
     return _json(
         {
             "checked_at": report.checked_at,
+            "first_sweeps": report.first_sweeps,
             "counts": {severity: report.count(severity) for severity in SEVERITIES},
             "findings": [_plain(finding) for finding in report.findings],
             "solved": [_plain(finding) for finding in report.solved],
@@ -103,7 +113,7 @@ def as_sarif(report: CheckReport, checks: Iterable[Check]) -> str:
             "ruleIndex": position[finding.check],
             "level": _SARIF_LEVELS[finding.severity],
             "message": {"text": _line(finding)},
-            "baselineState": "new" if finding.standing == "new" else "unchanged",
+            **_BASELINES[finding.standing],
             "partialFingerprints": {"finding/v1": finding.fingerprint},
             "locations": [
                 {
@@ -132,9 +142,8 @@ def as_markdown(report: CheckReport, checks: Iterable[Check]) -> str:
     """For an issue, a chat or a job summary."""
     known = {check.id: check for check in checks}
     counts = ", ".join(f"{report.count(severity)} {severity}" for severity in SEVERITIES if report.count(severity))
-    new = sum(finding.standing == "new" for finding in report.findings)
     lines = [f"# {len(report.findings)} findings ({counts or 'nothing is wrong'})", ""]
-    lines += [f"Checked the sweep of {report.checked_at}. {new} new, {len(report.solved)} solved.", ""]
+    lines += [f"Checked the sweep of {report.checked_at}: {report.comparison}.", ""]
     grouped: dict[str, list[Finding]] = {}
     for finding in report.findings:
         grouped.setdefault(finding.check, []).append(finding)

@@ -54,8 +54,9 @@ class ReportFacts(msgspec.Struct, kw_only=True):
     accounts: list[dict[str, Any]]
     counts: dict[str, int]
     severities: dict[str, int]
-    new: int
-    solved: int
+    new: int | None
+    solved: int | None
+    """Compared with the sweep before; of a first sweep `None`."""
     checks: dict[str, dict[str, str]]
     findings: Table
     skipped: list[dict[str, str]]
@@ -91,8 +92,8 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
             accounts=reader.accounts(),
             counts=reader.counts(),
             severities={severity: checked.count(severity) for severity in SEVERITIES},
-            new=sum(finding.standing == "new" for finding in checked.findings),
-            solved=len(checked.solved),
+            new=checked.new if checked.compared else None,
+            solved=len(checked.solved) if checked.compared else None,
             checks=_checks(checked.findings),
             findings=_findings(checked),
             skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
@@ -139,7 +140,7 @@ def _findings(checked: CheckReport) -> Table:
             one.customer or "",
             one.project or "",
             one.account,
-            one.standing,
+            "first sweep" if one.standing == "first" else one.standing,
         )
         for one in checked.findings[:LISTED]
     ]
