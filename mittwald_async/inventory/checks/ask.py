@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .check import Check, Hit, Skipped
 from .state import InventoryState
-from .walk import Found, of_rows, walk
+from .walk import Carried, Found, nothing_carried, of_rows, walk
 
 Key = tuple[str, str]
 """Account and key of an item."""
@@ -19,7 +19,8 @@ class Outcome(NamedTuple):
 
     now: list[Hit]
     before: list[Hit]
-    """What it found in the state before."""
+    """What it found in the state before, without what is carried."""
+    carried: Carried
     undecided: Set[Key]
     """Of what it cannot say by now whether it is still wrong."""
     blind: Set[str]
@@ -63,9 +64,9 @@ def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | N
             skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
             continue
         certain = _Certainty(now, check)
-        hits = certain.among(found[0])
-        earlier = [] if before is None else _Certainty(before, check).among(found[1])
-        outcomes[check] = Outcome(hits, earlier, certain.undecided, certain.blind)
+        hits = certain.among(found.now)
+        earlier, carried = ([], nothing_carried) if before is None else _Certainty(before, check).of(found)
+        outcomes[check] = Outcome(hits, earlier, carried, certain.undecided, certain.blind)
         skipped += [Skipped(check.id, reason) for reason in certain.reasons]
     now.forget()
     return Reply(outcomes, skipped)
@@ -94,7 +95,7 @@ def _of_query(error: sqlite3.OperationalError) -> bool:
 def _found(check: Check, now: InventoryState, before: InventoryState | None) -> Found:
     if of_rows(check):
         return walk([check], now, before)[0]
-    return _hits(check, now), [] if before is None else _hits(check, before)
+    return Found(_hits(check, now), [] if before is None else _hits(check, before), nothing_carried)
 
 
 def _hits(check: Check, state: InventoryState) -> list[Hit]:
@@ -129,9 +130,20 @@ class _Certainty:
 
     def among(self, hits: list[Hit]) -> list[Hit]:
         """What is wrong for certain."""
-        return list(filter(self._of, hits)) if self.blind or self._check.absent else hits
+        return hits if self._unconditional else list(filter(self._is, hits))
 
-    def _of(self, hit: Hit) -> bool:
+    def of(self, found: Found) -> tuple[list[Hit], Carried]:
+        """What of a state before was wrong for certain, and what of it is carried."""
+        if self._unconditional:
+            return found.before, found.carried
+        carried = [hit for hit in found.now if found.carried(hit.account, hit.key)]
+        return self.among([*found.before, *carried]), nothing_carried
+
+    @property
+    def _unconditional(self) -> bool:
+        return not (self.blind or self._check.absent)
+
+    def _is(self, hit: Hit) -> bool:
         if hit.account in self.blind:
             return False
         for name in self._check.absent:

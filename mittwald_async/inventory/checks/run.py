@@ -43,21 +43,34 @@ def run_checks(
         ConfigurationError: the file is not an inventory or has no complete sweep, or `only` names no check.
     """
     chosen = checks_named(only)
-    require_inventory(path)
-    # One of version 1 is converted.
-    Store(path, writable=False).close()
+    newest = newest_sweep(path)
     try:
-        return _checked(path, chosen, mutes, now)
+        return _checked(path, chosen, mutes, newest, now or newest)
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(f"{path}: {damaged(error)}") from None
 
 
-def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], now: str | None) -> CheckReport:
+def newest_sweep(path: Path) -> str:
+    """When the newest sweep of an inventory file was begun, ISO 8601. A file of version 1 is converted.
+
+    Raises:
+        ConfigurationError: the file is not an inventory or has no complete sweep.
+    """
+    require_inventory(path)
+    # One of version 1 is converted.
+    Store(path, writable=False).close()
+    try:
+        with closing(opened(path)) as db:
+            return _newest(db, path)
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(f"{path}: {damaged(error)}") from None
+
+
+def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], newest: str, now: str) -> CheckReport:
     with closing(opened(path)) as db:
-        newest = _newest(db, path)
         state = current(db, newest)
         compared = {account for account, sweep in state.sweeps.items() if sweep.previous is not None}
-    replies, known = _asked(path, chosen, now or newest)
+    replies, known = _asked(path, chosen, now)
     outcomes = {check.id: outcome for reply in replies for check, outcome in reply.outcomes.items()}
     found: list[Finding] = []
     gone: list[tuple[Check, Hit]] = []
@@ -65,7 +78,7 @@ def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], now: st
         if check.id in outcomes:
             found += _present(check, outcomes[check.id], compared, known)
             gone += [(check, hit) for hit in _gone(outcomes[check.id])]
-    today = _day(now or newest)
+    today = _day(now)
     hidden = (
         {place for place, one in enumerate(found) if any(mute.hides(one, today) for mute in mutes)} if mutes else ()
     )
@@ -110,23 +123,23 @@ def _present(check: Check, outcome: Outcome, compared: Set[str], known: Names) -
     """What is wrong now, compared with the state before."""
     earlier = {(hit.account, hit.key) for hit in outcome.before}
 
-    def standing(hit: Hit) -> Standing:
-        if hit.account not in compared:
+    def standing(account: str, key: str) -> Standing:
+        if account not in compared:
             return "first"
-        return "still" if (hit.account, hit.key) in earlier else "new"
+        return "still" if outcome.carried(account, key) or (account, key) in earlier else "new"
 
-    return sorted((_finding(check, hit, standing(hit), known) for hit in outcome.now), key=_order)
+    found = [_finding(check, hit, standing(hit.account, hit.key), known) for hit in outcome.now]
+    found.sort(key=_order)
+    return found
 
 
 def _gone(outcome: Outcome) -> Iterable[Hit]:
     """What was wrong in the state before, and is not by now for certain."""
-    present = {(hit.account, hit.key) for hit in outcome.now}
     earlier = {(hit.account, hit.key): hit for hit in outcome.before}
-    return [
-        hit
-        for key, hit in earlier.items()
-        if key not in present and key not in outcome.undecided and hit.account not in outcome.blind
-    ]
+    if earlier:
+        for hit in outcome.now:
+            earlier.pop((hit.account, hit.key), None)
+    return [hit for key, hit in earlier.items() if key not in outcome.undecided and hit.account not in outcome.blind]
 
 
 def _solved(path: Path, gone: Sequence[tuple[Check, Hit]]) -> tuple[Finding, ...]:

@@ -15,8 +15,26 @@ from typing import Any, NamedTuple
 from .check import Check, Hit, InventoryReader, Judge
 from .state import BEYOND_ROW, TEXT, WHOSE, InventoryState
 
-Found = tuple[list[Hit], list[Hit]]
-"""What a check finds now, and what it found in the state before."""
+Carried = Callable[[str, str], bool]
+"""Tells by account and key whether something was found in the state before as it is found now."""
+
+
+class Found(NamedTuple):
+    """What a check finds in both states."""
+
+    now: list[Hit]
+    before: list[Hit]
+    """What it found in the state before, without what is carried."""
+    carried: Carried
+
+
+def nothing_carried(_account: str, _key: str) -> bool:
+    return False
+
+
+def _everything(_account: str, _key: str) -> bool:
+    return True
+
 
 _NOW = re.compile(r":now\b")
 _AT_ONCE = 2_000
@@ -30,29 +48,46 @@ def of_rows(check: Check) -> bool:
 
 def walk(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> list[Found]:
     """What each of these checks finds in both states. All are of the same table, and `of_rows`."""
-    found: list[Found] = [([], []) for _ in checks]
     asked = [_Asked(check.where, check.subject, check.detail) for check in checks]
     judges = [_judge(check, now) for check in checks]
-    query = _Query([*asked, *(one.before() for one in asked if before is not None)])
-    if before is None:
-        readings = [
-            _Reading(query.place(one), judge, hits, None)
-            for one, judge, (hits, _) in zip(asked, judges, found, strict=True)
-        ]
-        _read(now, now.select(checks[0].table, query.columns, query.where), readings)
-        return found
-    ended = _Query(asked)
-    judges_before = [_judge(check, before) for check in checks]
-    readings, of_ended = [], []
-    for one, judge, judge_before, (hits, earlier) in zip(asked, judges, judges_before, found, strict=True):
-        if one.before() == one and judge == judge_before:
-            readings.append(_Reading(query.place(one), judge, hits, earlier))
-        else:
-            readings.append(_Reading(query.place(one), judge, hits, None))
-            readings.append(_Reading(query.place(one.before()), judge_before, None, earlier))
-        of_ended.append(_Reading(ended.place(one), judge_before, None, earlier))
+    return _walk_one(checks, asked, judges, now) if before is None else _walk_both(checks, asked, judges, now, before)
+
+
+def _walk_one(
+    checks: Sequence[Check], asked: Sequence[_Asked], judges: Sequence[Judge], now: InventoryState
+) -> list[Found]:
+    found = [Found([], [], nothing_carried) for _ in checks]
+    query = _Query(asked)
+    readings = [
+        _Reading(query.place(one), judge, made.now) for one, judge, made in zip(asked, judges, found, strict=True)
+    ]
+    _read(now, now.select(checks[0].table, query.columns, query.where), readings)
+    return found
+
+
+def _walk_both(
+    checks: Sequence[Check],
+    asked: Sequence[_Asked],
+    judges: Sequence[Judge],
+    now: InventoryState,
+    before: InventoryState,
+) -> list[Found]:
     table = checks[0].table
-    _read(now, now.select(table, query.columns, query.where, before=before.now), readings, before.carries(table))
+    same_row = before.carries(table)
+    query, ended = _Query([*asked, *(one.before() for one in asked)]), _Query(asked)
+    found: list[Found] = []
+    readings: list[_Reading] = []
+    of_ended: list[_Reading] = []
+    for check, one, judge in zip(checks, asked, judges, strict=True):
+        judge_before = _judge(check, before)
+        same = one.before() == one and judge == judge_before
+        made = Found([], [], same_row if same else nothing_carried)
+        found.append(made)
+        readings.append(_Reading(query.place(one), judge, made.now))
+        if not same:
+            readings.append(_Reading(query.place(one.before()), judge_before, made.before, same_row))
+        of_ended.append(_Reading(ended.place(one), judge_before, made.before))
+    _read(now, now.select(table, query.columns, query.where, before=before.now), readings)
     _read(before, before.select_ended(table, ended.columns, ended.where), of_ended)
     return found
 
@@ -97,42 +132,30 @@ class _Query:
 
 
 class _Reading(NamedTuple):
-    """What one judge says of the rows of a query, and where that is noted."""
+    """What one judge says of the rows of a query."""
 
     place: int
     judge: Judge
-    now: list[Hit] | None
-    before: list[Hit] | None
+    hits: list[Hit]
+    """Where it is noted."""
+    among: Carried = _everything
+    """Which rows it is asked of."""
 
 
-def _read(
-    state: InventoryState,
-    rows: sqlite3.Cursor,
-    readings: Sequence[_Reading],
-    carried: Callable[[str, str], bool] = lambda _account, _key: True,
-) -> None:
-    """Judge rows. `carried` tells whether one was there, and the same, in the state before."""
+def _read(state: InventoryState, rows: sqlite3.Cursor, readings: Sequence[_Reading]) -> None:
     while chunk := rows.fetchmany(_AT_ONCE):
         for reading in readings:
-            _take(chunk, reading, state.day_of, carried)
+            _take(chunk, reading, state.day_of)
 
 
-def _take(
-    rows: Iterable[Sequence[Any]],
-    reading: _Reading,
-    day_of: Callable[[int | None], str | None],
-    carried: Callable[[str, str], bool],
-) -> None:
-    place, judge, now, before = reading
+def _take(rows: Iterable[Sequence[Any]], reading: _Reading, day_of: Callable[[int | None], str | None]) -> None:
+    place, judge, hits, among = reading
     for row in rows:
         subject = row[place]
         if subject is None:
             continue
         details = judge(row[0], subject, row[place + 1])
-        if details:
+        if details and among(row[0], row[1]):
             account, key, customer, project, unseen = row[:5]
-            hits = [Hit(account, key, customer, project, subject, detail, day_of(unseen)) for detail in details]
-            if now is not None:
-                now += hits
-            if before is not None and carried(account, key):
-                before += hits
+            for detail in details:
+                hits.append(Hit(account, key, customer, project, subject, detail, day_of(unseen)))
