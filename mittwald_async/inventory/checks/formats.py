@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -29,6 +31,10 @@ _BASELINES: Mapping[Standing, Mapping[str, str]] = {
     "first": {},
 }
 """Without a sweep before there is no baseline, and SARIF says nothing."""
+
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~]")
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(report: CheckReport, checks: Iterable[Check]) -> str:
@@ -74,7 +80,7 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
         failures=str(len(found)),
         skipped=str(len(skipped)),
         errors="0",
-        timestamp=report.checked_at,
+        timestamp=_utc(report.checked_at),
     )
     for check in every:
         case = ElementTree.SubElement(suite, "testcase", classname=check.family, name=check.id)
@@ -88,8 +94,13 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
 
 
 def _xml(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join(character for character in text if character.isprintable() or character in "\n\t")
+    """Without the characters that XML 1.0 cannot hold."""
+    return _NOT_XML.sub("", text)
+
+
+def _utc(moment: str) -> str:
+    """As readers of JUnit files check it: to the second, without a zone."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def as_sarif(report: CheckReport, checks: Iterable[Check]) -> str:
@@ -171,8 +182,7 @@ def as_markdown(report: CheckReport, checks: Iterable[Check]) -> str:
 
 
 def _cell(text: str) -> str:
-    escaped = "".join("\\" + character if character in r"\`*_{}[]<>|#" else character for character in text)
-    return " ".join(escaped.split())
+    return " ".join(_MARKUP.sub(r"\\\g<0>", text.replace("&", "&amp;")).split())
 
 
 def _line(finding: Finding) -> str:

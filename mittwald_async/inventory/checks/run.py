@@ -189,7 +189,8 @@ def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
     known = {check.id for check in every} | {check.family for check in every}
     for name in wanted:
         if name not in known:
-            raise ConfigurationError(f"there is no check or family {name!r}{did_you_mean(name, known)}")
+            way = did_you_mean(name, sorted(known)) or "; `mittwald-async check --list` shows all there are"
+            raise ConfigurationError(f"there is no check or family {name!r}{way}")
     return tuple(check for check in every if check.id in wanted or check.family in wanted)
 
 
