@@ -10,6 +10,7 @@ import pytest
 
 from mittwald_async.inventory.checks import CheckReport, all_checks, run_checks
 from mittwald_async.inventory.checks.formats import FORMATS
+from mittwald_async.inventory.report.facts import facts_of
 
 from ...support.inventory_file import InventoryFile
 from .cases import CASES
@@ -113,3 +114,5 @@ def test_a_first_sweep_has_nothing_to_compare_with(tmp_path: Path) -> None:
     assert report.solved == ()
     assert (report.first_sweeps, report.compared) == (("agency",), 0)
     assert report.comparison == "first sweep: nothing to compare with"
+    facts = facts_of(file.path)
+    assert (facts.new, facts.solved) == (None, None)
