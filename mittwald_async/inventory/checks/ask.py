@@ -50,7 +50,7 @@ def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | N
     """Ask the checks of one step of the present state and of the one before."""
     outcomes: dict[Check, Outcome] = {}
     skipped: list[Skipped] = []
-    together = _found_together(checks, now, before) if len(checks) > 1 else {}
+    together: Mapping[Check, Found] = _found_together(checks, now, before) if len(checks) > 1 else {}
     for check in checks:
         missing = [name for name in check.needs if not now.has(name)]
         if missing:

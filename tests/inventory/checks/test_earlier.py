@@ -67,7 +67,7 @@ Said = dict[tuple[str, str, str], tuple[str | None, ...]]
 
 
 def said_of(state: InventoryState) -> Said:
-    """The slow way: every check is asked of every row of one state, with nothing to take over."""
+    """The slow method: every check evaluates every row of one state."""
     known = names(state)
     return {
         (check.id, hit.account, hit.key): (
@@ -124,7 +124,7 @@ def test_checks_evaluated_together_find_what_each_finds_alone(tmp_path: Path, se
         assert alone.solved == tuple(one for one in together.solved if one.check == check.id)
 
 
-def test_checks_that_look_beyond_a_row_are_told_apart() -> None:
+def test_checks_that_look_beyond_a_row_are_recognised() -> None:
     names = {check.id for check in all_checks() if of_rows(check)}
     assert {"mail-catch-all", "ssh-user-password", "container-image-unpinned", "dns-dkim-missing"} <= names
     # Of other rows, of a function.

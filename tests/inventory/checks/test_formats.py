@@ -118,7 +118,7 @@ def test_junit_is_what_ci_servers_read(file: InventoryFile) -> None:
     assert NASTY.replace("\x1b", "") in (failure.text or "")
 
 
-def test_a_check_that_found_something_has_failed_also_where_it_could_not_see_all(tmp_path: Path) -> None:
+def test_a_check_with_findings_has_failed_even_if_it_could_not_see_everything(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     project = {"id": "p1", "shortId": "p-one", "customerId": "c1", "enabled": True, "createdAt": "2024-01-01T00:00:00Z"}
     rows = {"project": [project, {**project, "id": "p2"}], "backup": []}
@@ -130,7 +130,7 @@ def test_a_check_that_found_something_has_failed_also_where_it_could_not_see_all
     assert suite.find("testcase/failure") is not None
 
 
-def test_places_in_sarif_are_addresses_whatever_is_in_the_key(tmp_path: Path) -> None:
+def test_locations_in_sarif_are_valid_uris_for_any_key(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep({"project": []}, failures=[{"resource": "backup", "error": "403: not <allowed> für dich %"}])
     report, checks = run_checks(file.path, only=["inventory-incomplete"]), checks_named(["inventory-incomplete"])
@@ -139,7 +139,7 @@ def test_places_in_sarif_are_addresses_whatever_is_in_the_key(tmp_path: Path) ->
     assert re.fullmatch(r"[A-Za-z0-9/._~%-]+", address)
 
 
-def test_names_of_others_cannot_break_the_markdown(file: InventoryFile) -> None:
+def test_foreign_names_cannot_break_the_markdown(file: InventoryFile) -> None:
     text = as_markdown(run_checks(file.path, only=["mail-catch-all"]), all_checks())
     assert r"Shop \| \<b\> \~x\~ &amp;lt; " in text
     assert "1 new, 1 solved; first sweep of second: nothing to compare with" in text
