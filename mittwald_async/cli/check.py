@@ -35,7 +35,10 @@ def check(
         typer.Option("--only", help="Only this check or family (repeatable).", metavar="NAME", autocompletion=_names),
     ] = None,
     new: Annotated[
-        bool, typer.Option("--new", help="Only what the sweep before did not have; all, of a first sweep.", metavar="")
+        bool,
+        typer.Option(
+            "--new", help="Only findings that the previous sweep did not have; all of a first sweep.", metavar=""
+        ),
     ] = False,
     form: Annotated[
         str, typer.Option("--format", help="text, json, junit, sarif or markdown.", metavar="FORMAT")
