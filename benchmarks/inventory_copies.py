@@ -18,7 +18,9 @@ PROJECTS = 100
 """Projects of the account that is copied."""
 
 _SOURCE = "https://api.example.org"
-_UUID = re.compile(rb"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)")
+_OF_SOFTWARE = b"".join(rb'(?<!"%s":")' % name for name in (b"appId", b"systemSoftwareId", b"current", b"desired"))
+"""Ids of apps, of system software and of their versions are the provider's, and the same in every account."""
+_UUID = re.compile(_OF_SOFTWARE + rb"\b[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)")
 _HOST = re.compile(rb"\b([a-z0-9-]+)\.(de|com|net|org|eu|info|shop|example)\b")
 _CHANGED = 1000
 """Of so many copied rows, the later sweep sees one changed."""

@@ -35,7 +35,10 @@ def check(
         typer.Option("--only", help="Only this check or family (repeatable).", metavar="NAME", autocompletion=_names),
     ] = None,
     new: Annotated[
-        bool, typer.Option("--new", help="Only findings that the previous sweep did not have.", metavar="")
+        bool,
+        typer.Option(
+            "--new", help="Only findings that the previous sweep did not have; all of a first sweep.", metavar=""
+        ),
     ] = False,
     form: Annotated[
         str, typer.Option("--format", help="text, json, junit, sarif or markdown.", metavar="FORMAT")
@@ -81,7 +84,7 @@ def check(
 def _only_new(report: CheckReport) -> CheckReport:
     from msgspec.structs import replace
 
-    return replace(report, findings=tuple(one for one in report.findings if one.standing == "new"))
+    return replace(report, findings=tuple(one for one in report.findings if one.fresh))
 
 
 def _text(report: CheckReport, checks: tuple[Check, ...]) -> None:
@@ -107,8 +110,7 @@ def _text(report: CheckReport, checks: tuple[Check, ...]) -> None:
 
 def _summary(report: CheckReport) -> str:
     counts = ", ".join(f"{report.count(severity)} {severity}" for severity in SEVERITIES if report.count(severity))
-    fresh = sum(one.standing == "new" for one in report.findings)
-    parts = [f"{fresh} new", f"{len(report.solved)} solved"]
+    parts = [report.comparison]
     if report.muted:
         parts.append(f"{len(report.muted)} muted")
     if report.skipped:

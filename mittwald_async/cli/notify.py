@@ -119,8 +119,9 @@ def _content(summaries: Sequence[Summary], report: CheckReport | None, file: Pat
         content["error"] = error
     if file is not None and report is not None:
         content["diff"] = _diff_counts(file)
-        new = [finding for finding in report.findings if finding.standing == "new"]
+        new = [finding for finding in report.findings if finding.fresh]
         content["findings"] = {severity: report.count(severity) for severity in SEVERITIES}
+        content["first_sweeps"] = report.first_sweeps
         content["new"], content["solved"] = len(new), len(report.solved)
         content["new_findings"] = [
             {"fingerprint": one.fingerprint, **msgspec.structs.asdict(one)} for one in new[:_FINDINGS]

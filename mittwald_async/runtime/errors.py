@@ -39,6 +39,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +47,9 @@ from .headers import copied
 
 if TYPE_CHECKING:
     from .attempt import Attempt
+
+_SUGGESTED = 3
+"""Names suggested for a wrong one at most."""
 
 _BODY_IN_MESSAGE = 200
 """Characters of a non-JSON error body that a message shows."""
@@ -504,8 +508,26 @@ def body_excerpt(body: bytes) -> str:
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
-    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
+    """`; did you mean …?` for a name that does not exist, or nothing where none is like it.
+
+    Names are alike as a whole, or else where `wrong` is a part of them, such as `dmarc` of `dns-dmarc-missing`. A part that
+    more than three names share says too little.
+    """
     import difflib  # not what a program that makes no mistakes should wait for
 
-    found = difflib.get_close_matches(wrong, list(right), n=3)
+    known = list(dict.fromkeys(right))
+    found = difflib.get_close_matches(wrong, known, n=_SUGGESTED)
+    if not found:
+        words = _words(wrong)
+        found = sorted(name for name in known if _stands_in(words, _words(name)))
+        if len(found) > _SUGGESTED:
+            found = []
     return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+
+
+def _stands_in(part: list[str], whole: list[str]) -> bool:
+    return bool(part) and any(whole[start : start + len(part)] == part for start in range(len(whole)))

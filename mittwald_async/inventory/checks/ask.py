@@ -1,141 +1,163 @@
-"""Asking checks of one state, and telling apart what is wrong for certain from what nothing can be said of."""
+"""Asking checks of both states, and telling apart what is wrong for certain from what nothing can be said of."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from .check import Check, Finding, Hit, Skipped, Standing
-from .state import InventoryState, of_row
+from .check import Check, Hit, Skipped
+from .state import InventoryState
+from .walk import Carried, Found, nothing_carried, of_rows, walk
 
-Hits = dict[Check, list[Hit]]
+Key = tuple[str, str]
+"""Account and key of an item."""
+
+
+class Outcome(NamedTuple):
+    """What a check found."""
+
+    now: list[Hit]
+    before: list[Hit]
+    """What it found in the state before, without what is carried."""
+    carried: Carried
+    undecided: Set[Key]
+    """Of what it cannot say by now whether it is still wrong."""
+    blind: Set[str]
+    """Accounts of which it cannot say anything by now."""
 
 
 class Reply(NamedTuple):
-    """What checks found in a state, and which could not be made, or not of everything."""
+    """What checks found in both states, and which could not be made now, or not of everything."""
 
-    hits: Hits
-    skipped: list[Skipped]
+    outcomes: Mapping[Check, Outcome]
+    skipped: Sequence[Skipped]
 
 
-def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> tuple[Reply, Reply]:
-    """Ask checks of the present state and of the one before.
+def steps(checks: Iterable[Check]) -> list[list[Check]]:
+    """Checks to be asked together: those of single rows of the same table, each other one alone. Most work first.
 
-    Each check is asked of both in turn: what it has read of unchanged rows need not be read twice, nor kept for long.
+    A nested query is slower together: it would be evaluated for each column.
     """
-    replies = Reply({}, []), Reply({}, [])
-    for several in _steps(checks):
-        for state, reply in zip((now, before), replies, strict=True):
-            if state is not None:
-                _ask(state, several, reply)
-        now.forget()
-    return replies
-
-
-def _steps(checks: Iterable[Check]) -> list[list[Check]]:
-    """Checks to be asked together: those of single rows of the same table, each other one alone.
-
-    A nested query is slower together: its condition is evaluated for each column.
-    """
-    steps: dict[str, list[Check]] = {}
+    found: dict[str, list[Check]] = {}
     for check in checks:
-        steps.setdefault(check.table if of_row(check) and "SELECT" not in check.where else check.id, []).append(check)
-    return list(steps.values())
+        together = of_rows(check) and "SELECT" not in check.where
+        found.setdefault(check.table if together else check.id, []).append(check)
+    return sorted(found.values(), key=len, reverse=True)
 
 
-def _ask(state: InventoryState, checks: Sequence[Check], reply: Reply) -> None:
-    together = _asked_together(state, checks) if len(checks) > 1 else {}
+def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> Reply:
+    """Ask the checks of one step of the present state and of the one before."""
+    outcomes: dict[Check, Outcome] = {}
+    skipped: list[Skipped] = []
+    together: Mapping[Check, Found] = _found_together(checks, now, before) if len(checks) > 1 else {}
     for check in checks:
-        missing = [name for name in check.needs if not state.has(name)]
+        missing = [name for name in check.needs if not now.has(name)]
         if missing:
-            reply.skipped.append(Skipped(check.id, _not_swept("this inventory", missing)))
+            skipped.append(Skipped(check.id, _not_swept("this inventory", missing)))
             continue
         try:
-            found, reasons = _separated(state, check, together[check] if check in together else _hits(state, check))
+            found = together[check] if check in together else _found(check, now, before)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # Not of the query, but of the file.
+            if not _of_query(error):
                 raise
-            reply.skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
+            skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
             continue
-        reply.hits[check] = found
-        reply.skipped.extend(Skipped(check.id, reason) for reason in reasons)
+        certain = _Certainty(now, check)
+        hits = certain.among(found.now)
+        earlier, carried = ([], nothing_carried) if before is None else _Certainty(before, check).of(found)
+        outcomes[check] = Outcome(hits, earlier, carried, certain.undecided, certain.blind)
+        skipped += [Skipped(check.id, reason) for reason in certain.reasons]
+    now.forget()
+    return Reply(outcomes, skipped)
 
 
-def _asked_together(state: InventoryState, checks: Sequence[Check]) -> Hits:
-    """The hits of checks of one table; empty if that fails: then each check is evaluated alone."""
-    if not all(map(state.has, checks[0].needs)):
+def _found_together(
+    checks: Sequence[Check], now: InventoryState, before: InventoryState | None
+) -> Mapping[Check, Found]:
+    """What checks of single rows of a table find; nothing where that fails: then each check fails by itself."""
+    possible = [check for check in checks if all(map(now.has, check.needs))]
+    if not possible:
         return {}
     try:
-        return dict(zip(checks, state.hits_of_each(checks[0].table, checks), strict=True))
-    except sqlite3.OperationalError:
+        return dict(zip(possible, walk(possible, now, before), strict=True))
+    except sqlite3.OperationalError as error:
+        if not _of_query(error):
+            raise
         return {}
+
+
+def _of_query(error: sqlite3.OperationalError) -> bool:
+    """Whether the query is at fault, not the file."""
+    return error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+
+
+def _found(check: Check, now: InventoryState, before: InventoryState | None) -> Found:
+    if of_rows(check):
+        return walk([check], now, before)[0]
+    return Found(_hits(check, now), [] if before is None else _hits(check, before), nothing_carried)
+
+
+def _hits(check: Check, state: InventoryState) -> list[Hit]:
+    if check.find is not None:
+        return list(check.find(state))
+    return list(state.hits(check.table, check.subject, check.detail, check.where))
 
 
 def _not_swept(where: str, missing: Sequence[str]) -> str:
     return f"not in {where}: {', '.join(missing)} (sweep with -r +{missing[0]})"
 
 
-def _separated(state: InventoryState, check: Check, hits: Iterable[Hit]) -> tuple[list[Hit], list[str]]:
-    """What is wrong for certain, and why nothing can be said of the rest."""
-    reasons: list[str] = []
-    blind: set[str] = set()
-    for account in state.sweeps:
-        missing = [name for name in check.needs if not state.has_of(name, account)]
-        unread = [name for name in check.absent_anywhere if not missing and not state.read(name, account)]
-        if missing:
-            reasons.append(_not_swept(f"account {account}", missing))
-        elif unread:
-            reasons.append(f"not all lists of {', '.join(unread)} of account {account} could be read")
-        if missing or unread:
-            blind.add(account)
-    found: list[Hit] = []
-    doubtful: dict[tuple[str, str], int] = {}
-    for hit in hits:
-        if hit.account in blind:
-            continue
-        unsure = [name for name in check.absent if not state.read(name, hit.account, hit.customer_id, hit.project_id)]
-        if unsure:
-            doubtful[hit.account, unsure[0]] = doubtful.get((hit.account, unsure[0]), 0) + 1
-        else:
-            found.append(hit)
-    for (account, name), number in doubtful.items():
-        projects = "1 project" if number == 1 else f"{number} projects"
-        reasons.append(f"for {projects} of account {account} the list of {name} could not be read")
-    return found, reasons
+class _Certainty:
+    """What a check can say of a state, where not all lists of it were read."""
 
+    def __init__(self, state: InventoryState, check: Check) -> None:
+        self._state = state
+        self._check = check
+        self._doubtful: dict[tuple[str, str], int] = {}
+        self._reasons: list[str] = []
+        self.blind: set[str] = set()
+        self.undecided: set[Key] = set()
+        for account in state.sweeps:
+            missing = [name for name in check.needs if not state.has_of(name, account)]
+            unread = [name for name in check.absent_anywhere if not missing and not state.read(name, account)]
+            if missing:
+                self._reasons.append(_not_swept(f"account {account}", missing))
+            elif unread:
+                self._reasons.append(f"not all lists of {', '.join(unread)} of account {account} could be read")
+            if missing or unread:
+                self.blind.add(account)
 
-def _hits(state: InventoryState, check: Check) -> Iterable[Hit]:
-    if check.find is not None:
-        return check.find(state)
-    return state.hits(check.table, check.subject, check.detail, check.where)
+    def among(self, hits: list[Hit]) -> list[Hit]:
+        """What is wrong for certain."""
+        return hits if self._unconditional else list(filter(self._is, hits))
 
+    def of(self, found: Found) -> tuple[list[Hit], Carried]:
+        """What of a state before was wrong for certain, and what of it is carried."""
+        if self._unconditional:
+            return found.before, found.carried
+        carried = [hit for hit in found.now if found.carried(hit.account, hit.key)]
+        return self.among([*found.before, *carried]), nothing_carried
 
-def findings_of(hits: Mapping[Check, Iterable[Hit]], standing: Standing) -> list[Finding]:
-    """Hits with what their checks say of them."""
-    return [
-        Finding(
-            check=check.id,
-            family=check.family,
-            severity=check.severity,
-            title=check.title,
-            account=hit.account,
-            resource=check.table,
-            key=hit.key,
-            customer_id=hit.customer_id,
-            project_id=hit.project_id,
-            customer=hit.customer,
-            project=hit.project,
-            subject=hit.subject,
-            detail=_detail(hit),
-            standing=standing,
-        )
-        for check, found in hits.items()
-        for hit in found
-    ]
+    @property
+    def _unconditional(self) -> bool:
+        return not (self.blind or self._check.absent)
 
+    def _is(self, hit: Hit) -> bool:
+        if hit.account in self.blind:
+            return False
+        for name in self._check.absent:
+            if not self._state.read(name, hit.account, hit.customer_id, hit.project_id):
+                self._doubtful[hit.account, name] = self._doubtful.get((hit.account, name), 0) + 1
+                self.undecided.add((hit.account, hit.key))
+                return False
+        return True
 
-def _detail(hit: Hit) -> str:
-    if hit.unseen_since is None:
-        return hit.detail
-    return f"{hit.detail} (as known before {hit.unseen_since}; not seen since)".lstrip()
+    @property
+    def reasons(self) -> list[str]:
+        """Why nothing can be said of the rest."""
+        found = list(self._reasons)
+        for (account, name), number in self._doubtful.items():
+            projects = "1 project" if number == 1 else f"{number} projects"
+            found.append(f"for {projects} of account {account} the list of {name} could not be read")
+        return found

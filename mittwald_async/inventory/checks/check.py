@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -17,7 +17,8 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 INVENTORY = "inventory"
 """What checks of the inventory itself name as their resource: they need none."""
 
-Standing = Literal["new", "still", "solved"]
+Standing = Literal["new", "still", "solved", "first"]
+"""Compared with the sweep before of the same account; `first` where it has none."""
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -27,8 +28,6 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     key: str
     customer_id: str | None
     project_id: str | None
-    customer: str | None
-    project: str | None
     subject: str
     """What the finding is about, as people call it: a host name, an address, a version."""
     detail: str
@@ -65,6 +64,10 @@ class InventoryReader(Protocol):
         """Account, key and further columns of a resource's view; expressions and condition are over its row `r`."""
         ...
 
+    def tally(self, table: str, *columns: str, where: str = "1", amount: str = "1") -> Mapping[tuple[Any, ...], int]:
+        """How often each account has these columns, or the sums of an integer amount; over the row `r` of the view."""
+        ...
+
     def hits(self, table: str, subject: str, detail: str, where: str, **values: object) -> Iterator[Hit]:
         """Rows of a resource's view as hits; expressions and condition are over its row `r`."""
         ...
@@ -72,9 +75,14 @@ class InventoryReader(Protocol):
 
 Finder = Callable[[InventoryReader], Iterable[Hit]]
 
+Judge = Callable[[str, str, str], Sequence[str]]
+"""From account, subject and detail of a row to what is wrong with it: the details of its findings, none where it is fine.
+Judges that are equal say the same of the same row."""
+
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One question to an inventory. It is asked by SQL (`where`) or by a function (`find`)."""
+    """One question to an inventory. It is asked by SQL (`where`), which a function may narrow (`judge`), or by a function
+    alone (`find`). The last is asked of both states in full, so it is for what is not about single rows."""
 
     id: str
     family: str
@@ -94,6 +102,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = "''"
     where: str = ""
     """SQL condition over `r`. `:now` is the time of the sweep."""
+    judge: Callable[[InventoryReader], Judge] | None = None
+    """Makes of a state what judges the rows that `where` admits; what it needs of other rows and of the time is in it."""
     find: Finder | None = None
     absent: tuple[str, ...] = ()
     """Resources whose absence is the finding. Projects whose lists of them were not read are skipped."""
@@ -125,7 +135,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     subject: str
     detail: str
     standing: Standing = "new"
-    """Compared with the sweep before of the same account."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no sweep before had it: it is new, or there was none."""
+        return self.standing in ("new", "first")
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -150,13 +164,34 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """What all checks said of an inventory."""
 
     findings: tuple[Finding, ...]
-    """New and still there; worst first."""
+    """What is wrong now; worst first."""
     solved: tuple[Finding, ...]
     muted: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     checked_at: str
-    """Time of the newest sweep that was checked."""
+    """Time of the newest sweep that was looked at."""
+    first_sweeps: tuple[str, ...] = ()
+    """Accounts without a complete sweep before: there is nothing to compare their findings with."""
+    compared: int = 0
+    """Number of the other accounts."""
 
     def count(self, severity: Severity) -> int:
         """Findings of one severity."""
         return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def new(self) -> int:
+        """Findings that the sweep before did not have."""
+        return sum(finding.standing == "new" for finding in self.findings)
+
+    @property
+    def comparison(self) -> str:
+        """What is new and solved, or that there was no sweep to compare with."""
+        if not self.first_sweeps:
+            return f"{self.new} new, {len(self.solved)} solved"
+        if self.compared == 0:
+            return "first sweep: nothing to compare with"
+        return (
+            f"{self.new} new, {len(self.solved)} solved; first sweep of {', '.join(self.first_sweeps)}: nothing to "
+            "compare with"
+        )

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 
 class EndOfLife(NamedTuple):
-    """The branch a version belongs to, and the last day of its support."""
+    """The branch of a product that a version belongs to, and the last day of its support."""
 
+    product: str
     branch: str
     last_day: date
     source: str
@@ -40,7 +41,8 @@ def end_of_life(product: str, version: str) -> EndOfLife | None:
     Returns:
         `None` where the table does not know the product or the branch.
     """
-    known = _table().get(product.strip().lower())
+    product = product.strip().lower()
+    known = _table().get(product)
     if known is None:
         return None
     parts = version.strip().removeprefix("v").split(".")
@@ -48,5 +50,16 @@ def end_of_life(product: str, version: str) -> EndOfLife | None:
         branch = ".".join(parts[:length])
         last_day = known.get(branch)
         if isinstance(last_day, date):
-            return EndOfLife(branch, last_day, str(known["source"]))
+            return EndOfLife(product, branch, last_day, str(known["source"]))
     return None
+
+
+@lru_cache(8)
+def branches(first: date, last: date) -> frozenset[EndOfLife]:
+    """Those whose support ends on one of these days, both included."""
+    return frozenset(
+        EndOfLife(product, branch, last_day, str(known["source"]))
+        for product, known in _table().items()
+        for branch, last_day in known.items()
+        if isinstance(last_day, date) and first <= last_day <= last
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import msgspec
 
 from ..._version import __version__
-from .check import SEVERITIES, Check, CheckReport, Finding, Severity
+from .check import SEVERITIES, Check, CheckReport, Finding, Severity, Standing
 
 _SARIF_LEVELS: Mapping[Severity, str] = {
     "critical": "error",
@@ -22,11 +24,25 @@ _SARIF_SCORES: Mapping[Severity, str] = {"critical": "9.5", "high": "8.0", "medi
 """`security-severity` as code scanning services sort by it: the middle of each CVSS range."""
 
 
+_BASELINES: Mapping[Standing, Mapping[str, str]] = {
+    "new": {"baselineState": "new"},
+    "still": {"baselineState": "unchanged"},
+    "solved": {"baselineState": "absent"},
+    "first": {},
+}
+"""Without a sweep before there is no baseline, and SARIF says nothing."""
+
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~]")
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def as_json(report: CheckReport, checks: Iterable[Check]) -> str:
     """Everything, with what each check means."""
     return _json(
         {
             "checked_at": report.checked_at,
+            "first_sweeps": report.first_sweeps,
             "counts": {severity: report.count(severity) for severity in SEVERITIES},
             "findings": [_plain(finding) for finding in report.findings],
             "solved": [_plain(finding) for finding in report.solved],
@@ -64,7 +80,7 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
         failures=str(len(found)),
         skipped=str(len(skipped)),
         errors="0",
-        timestamp=report.checked_at,
+        timestamp=_utc(report.checked_at),
     )
     for check in every:
         case = ElementTree.SubElement(suite, "testcase", classname=check.family, name=check.id)
@@ -78,8 +94,13 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
 
 
 def _xml(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join(character for character in text if character.isprintable() or character in "\n\t")
+    """Without the characters that XML 1.0 cannot hold."""
+    return _NOT_XML.sub("", text)
+
+
+def _utc(moment: str) -> str:
+    """As readers of JUnit files check it: to the second, without a zone."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def as_sarif(report: CheckReport, checks: Iterable[Check]) -> str:
@@ -103,7 +124,7 @@ def as_sarif(report: CheckReport, checks: Iterable[Check]) -> str:
             "ruleIndex": position[finding.check],
             "level": _SARIF_LEVELS[finding.severity],
             "message": {"text": _line(finding)},
-            "baselineState": "new" if finding.standing == "new" else "unchanged",
+            **_BASELINES[finding.standing],
             "partialFingerprints": {"finding/v1": finding.fingerprint},
             "locations": [
                 {
@@ -132,9 +153,8 @@ def as_markdown(report: CheckReport, checks: Iterable[Check]) -> str:
     """For an issue, a chat or a job summary."""
     known = {check.id: check for check in checks}
     counts = ", ".join(f"{report.count(severity)} {severity}" for severity in SEVERITIES if report.count(severity))
-    new = sum(finding.standing == "new" for finding in report.findings)
     lines = [f"# {len(report.findings)} findings ({counts or 'nothing is wrong'})", ""]
-    lines += [f"Checked the sweep of {report.checked_at}. {new} new, {len(report.solved)} solved.", ""]
+    lines += [f"Checked the sweep of {report.checked_at}: {report.comparison}.", ""]
     grouped: dict[str, list[Finding]] = {}
     for finding in report.findings:
         grouped.setdefault(finding.check, []).append(finding)
@@ -162,8 +182,7 @@ def as_markdown(report: CheckReport, checks: Iterable[Check]) -> str:
 
 
 def _cell(text: str) -> str:
-    escaped = "".join("\\" + character if character in r"\`*_{}[]<>|#" else character for character in text)
-    return " ".join(escaped.split())
+    return " ".join(_MARKUP.sub(r"\\\g<0>", text.replace("&", "&amp;")).split())
 
 
 def _line(finding: Finding) -> str:

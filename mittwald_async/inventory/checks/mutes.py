@@ -93,7 +93,7 @@ def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
     if all(getattr(mute, name) is None for name in _MATCHED):
         raise ConfigurationError(f"{where} would hide everything: name a check, a family, a project …")
     if mute.check is not None and not any(fnmatchcase(check, mute.check) for check in known):
-        raise ConfigurationError(f"{where}: no check is called {mute.check!r}")
+        raise ConfigurationError(f"{where}: no check is called {mute.check!r}{did_you_mean(mute.check, sorted(known))}")
     families = {check.family for check in all_checks()}
     if mute.family is not None and not any(fnmatchcase(family, mute.family) for family in families):
         raise ConfigurationError(f"{where}: no family is called {mute.family!r}{did_you_mean(mute.family, families)}")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
 from ..existing import damaged, require_inventory
 from ..store import Store
-from .ask import Reply, ask, findings_of
-from .check import SEVERITIES, Check, CheckReport, Finding
+from .ask import Outcome, Reply, ask, steps
+from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Standing
 from .mutes import Mute
+from .names import Names, names
 from .registry import all_checks
 from .state import before, current
-
-Identity = tuple[str, str, str, str]
 
 _RANKS = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
@@ -46,56 +43,137 @@ def run_checks(
         ConfigurationError: the file is not an inventory or has no complete sweep, or `only` names no check.
     """
     chosen = checks_named(only)
-    require_inventory(path)
-    # One of version 1 is converted.
-    Store(path, writable=False).close()
+    newest = newest_sweep(path)
     try:
-        return _checked(path, chosen, mutes, now)
+        return _checked(path, chosen, mutes, newest, now or newest)
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(f"{path}: {damaged(error)}") from None
 
 
-def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], now: str | None) -> CheckReport:
-    with closing(_opened(path)) as db:
-        newest = _newest(db, path)
-    # SQLite works without the interpreter's lock: two threads take two cores.
-    with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(_ask, path, half, now or newest) for half in _halves(chosen)]
-        halves = [one.result() for one in asked]
-    known = {one.identity: one for _, earlier in halves for one in findings_of(earlier.hits, "solved")}
-    found = [_with_standing(finding, known) for present, _ in halves for finding in findings_of(present.hits, "new")]
-    present = {finding.identity for finding in found}
+def newest_sweep(path: Path) -> str:
+    """When the newest sweep of an inventory file was begun, ISO 8601. A file of version 1 is converted.
+
+    Raises:
+        ConfigurationError: the file is not an inventory or has no complete sweep.
+    """
+    require_inventory(path)
+    # One of version 1 is converted.
+    Store(path, writable=False).close()
+    try:
+        with closing(opened(path)) as db:
+            return _newest(db, path)
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(f"{path}: {damaged(error)}") from None
+
+
+def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], newest: str, now: str) -> CheckReport:
+    with closing(opened(path)) as db:
+        state = current(db, newest)
+        compared = {account for account, sweep in state.sweeps.items() if sweep.previous is not None}
+    replies, known = _asked(path, chosen, now)
+    outcomes = {check.id: outcome for reply in replies for check, outcome in reply.outcomes.items()}
+    found: list[Finding] = []
+    gone: list[tuple[Check, Hit]] = []
+    for check in sorted(chosen, key=lambda check: (_RANKS[check.severity], check.id)):
+        if check.id in outcomes:
+            found += _present(check, outcomes[check.id], compared, known)
+            gone += [(check, hit) for hit in _gone(outcomes[check.id])]
+    today = _day(now)
+    hidden = (
+        {place for place, one in enumerate(found) if any(mute.hides(one, today) for mute in mutes)} if mutes else ()
+    )
     order = {check.id: place for place, check in enumerate(chosen)}
-    skipped = [skip for present, _ in halves for skip in present.skipped]
-    today = _day(now or newest)
-    hidden = [finding for finding in found if any(mute.hides(finding, today) for mute in mutes)]
-    hidden_ids = {finding.identity for finding in hidden}
     return CheckReport(
-        findings=tuple(sorted((one for one in found if one.identity not in hidden_ids), key=_order)),
-        solved=tuple(sorted((one for key, one in known.items() if key not in present), key=_order)),
-        muted=tuple(sorted(hidden, key=_order)),
-        skipped=tuple(sorted(skipped, key=lambda skip: order[skip.check])),
+        findings=tuple(one for place, one in enumerate(found) if place not in hidden) if hidden else tuple(found),
+        solved=_solved(path, gone),
+        muted=tuple(found[place] for place in sorted(hidden)),
+        skipped=tuple(
+            sorted((skip for reply in replies for skip in reply.skipped), key=lambda skip: order[skip.check])
+        ),
         checked_at=newest,
+        first_sweeps=tuple(sorted(state.sweeps.keys() - compared)),
+        compared=len(compared),
     )
 
 
-def _halves(checks: Iterable[Check]) -> list[list[Check]]:
-    """Two parts that take about as long. What a family reads once for several checks stays within it."""
-    halves: tuple[list[Check], list[Check]] = ([], [])
-    for check in checks:
-        halves[check.family in _NAMES_AND_MAIL].append(check)
-    return [half for half in halves if half]
+def _asked(path: Path, chosen: Sequence[Check], now: str) -> tuple[list[Reply], Names]:
+    """What the checks say, and what customers and projects are called."""
+    todo = iter(steps(chosen))
+    # SQLite works without the interpreter's lock: two threads take two cores.
+    with ThreadPoolExecutor(2) as pool:
+        naming = pool.submit(_present_names, path)
+        asking = [pool.submit(_ask, path, todo, now) for _ in range(2)]
+        return [reply for one in asking for reply in one.result()], naming.result()
 
 
-_NAMES_AND_MAIL = frozenset({"certificates", "dns", "mail"})
-"""Families that read domains, zones and addresses: about half of the work."""
-
-
-def _ask(path: Path, checks: Sequence[Check], now: str) -> tuple[Reply, Reply]:
-    """What checks find in the present state, and in each account's complete sweep before the last."""
-    with closing(_opened(path)) as db, closing(_opened(path)) as other:
+def _ask(path: Path, todo: Iterator[Sequence[Check]], now: str) -> list[Reply]:
+    """Ask step after step, as long as there are any: another thread takes from them as well."""
+    with closing(opened(path)) as db, closing(opened(path)) as other:
         state = current(db, now)
-        return ask(checks, state, before(other, state))
+        earlier = before(other, state)
+        return [ask(step, state, earlier) for step in todo]
+
+
+def _present_names(path: Path) -> Names:
+    with closing(opened(path)) as db:
+        return names(current(db, ""))
+
+
+def _present(check: Check, outcome: Outcome, compared: Set[str], known: Names) -> list[Finding]:
+    """What is wrong now, compared with the state before."""
+    earlier = {(hit.account, hit.key) for hit in outcome.before}
+
+    def standing(account: str, key: str) -> Standing:
+        if account not in compared:
+            return "first"
+        return "still" if outcome.carried(account, key) or (account, key) in earlier else "new"
+
+    found = [_finding(check, hit, standing(hit.account, hit.key), known) for hit in outcome.now]
+    found.sort(key=_order)
+    return found
+
+
+def _gone(outcome: Outcome) -> Iterable[Hit]:
+    """What was wrong in the state before, and is not by now for certain."""
+    earlier = {(hit.account, hit.key): hit for hit in outcome.before}
+    if earlier:
+        for hit in outcome.now:
+            earlier.pop((hit.account, hit.key), None)
+    return [hit for key, hit in earlier.items() if key not in outcome.undecided and hit.account not in outcome.blind]
+
+
+def _solved(path: Path, gone: Sequence[tuple[Check, Hit]]) -> tuple[Finding, ...]:
+    if not gone:
+        return ()
+    with closing(opened(path)) as db:
+        state = before(db)
+        assert state is not None  # There was something that is gone.
+        known = names(state, [hit for _, hit in gone])
+    found = [_finding(check, hit, "solved", known) for check, hit in gone]
+    return tuple(sorted(found, key=lambda one: (_RANKS[one.severity], one.check, *_order(one))))
+
+
+def _finding(check: Check, hit: Hit, standing: Standing, known: Names) -> Finding:
+    return Finding(
+        check=check.id,
+        family=check.family,
+        severity=check.severity,
+        title=check.title,
+        account=hit.account,
+        resource=check.table,
+        key=hit.key,
+        customer_id=hit.customer_id,
+        project_id=hit.project_id,
+        customer=known.customers.get((hit.account, hit.customer_id)),
+        project=known.projects.get((hit.account, hit.project_id)),
+        subject=hit.subject,
+        detail=hit.detail if hit.unseen_since is None else _known_before(hit),
+        standing=standing,
+    )
+
+
+def _known_before(hit: Hit) -> str:
+    return f"{hit.detail} (as known before {hit.unseen_since}; not seen since)".lstrip()
 
 
 def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
@@ -111,13 +189,15 @@ def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
     known = {check.id for check in every} | {check.family for check in every}
     for name in wanted:
         if name not in known:
-            raise ConfigurationError(f"there is no check or family {name!r}{did_you_mean(name, known)}")
+            way = did_you_mean(name, sorted(known)) or "; `mittwald-async check --list` shows all there are"
+            raise ConfigurationError(f"there is no check or family {name!r}{way}")
     return tuple(check for check in every if check.id in wanted or check.family in wanted)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def opened(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA automatic_index = OFF")
     return db
 
 
@@ -130,20 +210,9 @@ def _newest(db: sqlite3.Connection, path: Path) -> str:
     return found[0]
 
 
-def _with_standing(finding: Finding, known: Mapping[Identity, Finding]) -> Finding:
-    return replace(finding, standing="still") if finding.identity in known else finding
-
-
-def _order(finding: Finding) -> tuple[object, ...]:
-    return (
-        _RANKS[finding.severity],
-        finding.check,
-        finding.account,
-        finding.customer or "",
-        finding.project or "",
-        finding.subject,
-        finding.key,
-    )
+def _order(finding: Finding) -> tuple[str, ...]:
+    """Among the findings of a check."""
+    return (finding.account, finding.customer or "", finding.project or "", finding.subject, finding.key)
 
 
 def _day(moment: str) -> date:

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from ..coverage import Coverage, Place
 from ..plan import Target
-from ..schema import swept_views
-from .check import Check, Hit, InventoryReader
+from ..schema import NOW, swept_views
+from .check import Hit, InventoryReader
 
 T = TypeVar("T")
 
-_WHOSE = ("r.customer_id", "r.project_id", "r.unseen_since")
+WHOSE = ("r.customer_id", "r.project_id", "r.unseen_since")
 """Whose a row is, and since when it was not seen: that of an earlier state is what is known of it now."""
-_TEXT = "coalesce(CAST(({}) AS TEXT), '')"
-_ENDED = "state IN ('done', 'incomplete')"
-_BEYOND_ROW = re.compile(
-    r":[a-z]|\bv_|\bstate_sweep\b|\bmain\.|\br\.(customer|project|project_short_id|verified_at|unseen_since)\b"
+TEXT = "coalesce(CAST(({}) AS TEXT), '')"
+"""What a finding says, from an expression; of SQL's types only text is shown."""
+BEYOND_ROW = re.compile(
+    r":(?!now\b)[a-z]|\bv_|\bstate_sweep\b|\bmain\.|\br\.(customer|project|project_short_id|verified_at|unseen_since)\b"
 )
-"""In an expression: the time or another parameter, other rows, or what changes without the row."""
-
-
-def of_row(check: Check) -> bool:
-    """Whether a check by SQL says the same of the same row always: it depends neither on the time nor on other rows."""
-    if check.find is not None or check.needs != (check.table,):
-        return False
-    return not any(map(_BEYOND_ROW.search, (check.subject, check.detail, check.where)))
-
+"""In an expression: a parameter besides the time, other rows, or what changes without the row."""
+_OF_TIME = re.compile(r":now\b")
+_ENDED = "state IN ('done', 'incomplete')"
 
 Rows = Iterable[tuple[Any, ...]]
 _Asked = tuple[str, tuple[str, ...], str]
@@ -75,6 +69,7 @@ class InventoryState:
         self._later = later
         self._kept: dict[_Asked, list[tuple[Any, ...]]] = {}
         self._begun: dict[str, frozenset[tuple[str, str]]] = {}
+        self._tallies: dict[_Asked, Tally] = {}
         self.now: str = now
         self.sweeps: Mapping[str, StateSweep] = sweeps
         self._views = {name.removeprefix("v_") for name in swept_views(db)}
@@ -141,6 +136,18 @@ class InventoryState:
         """Rows of a query; `:now` is bound."""
         return iter(self._db.execute(sql, {"now": self.now, **values}))
 
+    def select(self, table: str, columns: Iterable[str], where: str, **values: object) -> sqlite3.Cursor:
+        """Account, key and further columns of a resource's view, read as they are fetched."""
+        return self._select(f"v_{table}", columns, where, **values)
+
+    def select_ended(self, table: str, columns: Iterable[str], where: str) -> sqlite3.Cursor:
+        """Likewise of versions that this state had and that have ended since; only of an earlier state."""
+        return self._select(f"ended_{table}", columns, where)
+
+    def _select(self, view: str, columns: Iterable[str], where: str, **values: object) -> sqlite3.Cursor:
+        picked = ", ".join(("r.account", "r.key", *columns))
+        return self._db.execute(f'SELECT {picked} FROM "{view}" r WHERE {where}', {"now": self.now, **values})
+
     def rows(self, table: str, *columns: str, where: str = "1") -> Rows:
         """Account, key and further columns of a resource's view.
 
@@ -149,45 +156,81 @@ class InventoryState:
             columns: SQL expressions over its row `r`.
             where: SQL condition over `r`.
         """
+        if _of_more_than_rows(*columns, where):
+            return self.select(table, columns, where)
         asked = (table, columns, where)
-        if any(_BEYOND_ROW.search(part) for part in (*columns, where) if part not in _WHOSE):
-            return self._select(asked)
         if self._later is None:
-            self._kept[asked] = self._select(asked).fetchall()
+            self._kept[asked] = self.select(table, columns, where).fetchall()
             return self._kept[asked]
         known = self._later.kept(asked)
-        return self._select(asked) if known is None else self._carried(known, asked)
+        return self.select(table, columns, where) if known is None else self._carried(known, asked)
 
     def kept(self, asked: _Asked) -> list[tuple[Any, ...]] | None:
         """What was read for the check that is asked."""
         return self._kept.get(asked)
 
-    def _select(self, asked: _Asked, view: str = "v", values: Mapping[str, object] | None = None) -> sqlite3.Cursor:
-        table, columns, where = asked
-        picked = ", ".join(("r.account", "r.key", *columns))
-        sql = f'SELECT {picked} FROM "{view}_{table}" r WHERE {where}'
-        return self._db.execute(sql, {"now": self.now, **(values or {})})
-
     def _carried(self, known: Rows, asked: _Asked) -> Rows:
         """What the present state has read, without what has begun since, and with what has ended since."""
-        begun = self._begun_since(asked[0])
-        yield from (row for row in known if (row[0], row[1]) not in begun and row[0] in self.sweeps)
-        yield from self._select(asked, "ended")
+        table, columns, where = asked
+        carried = self.carries(table)
+        yield from (row for row in known if carried(row[0], row[1]))
+        yield from self.select_ended(table, columns, where)
+
+    def carries(self, table: str) -> Callable[[str, str], bool]:
+        """Of an earlier state: tells by account and key whether what is there now was there in the same version."""
+        begun, swept = self._begun_since(table), self.sweeps
+
+        def carried(account: str, key: str) -> bool:
+            return (account, key) not in begun and account in swept
+
+        return carried
 
     def _begun_since(self, table: str) -> frozenset[tuple[str, str]]:
         """Account and key of everything of which a version was stored after this state."""
         if table not in self._begun:
-            # The plus keeps SQLite from making an index of all accounts: by its own one there are few to look at.
-            found = self._db.execute(
-                f'SELECT h.account, h.key FROM state_sweep p CROSS JOIN main."{table}" h '
-                "WHERE +h.account = p.account AND h.from_sweep > p.id"
-            )
-            self._begun[table] = frozenset((account, key) for account, key in found)
+            self._begun[table] = frozenset(self._db.execute(f'SELECT r.account, r.key FROM "begun_{table}" r'))
         return self._begun[table]
 
     def forget(self) -> None:
         """Drop what was kept for an earlier state."""
         self._kept.clear()
+
+    def tally(self, table: str, *columns: str, where: str = "1", amount: str = "1") -> Tally:
+        """How often each account has these columns, or the sums of an amount.
+
+        Args:
+            table: the resource.
+            columns: SQL expressions over its row `r`.
+            where: SQL condition over `r`.
+            amount: SQL expression over `r` of an integer.
+
+        Returns:
+            The number by account and columns. None is 0.
+        """
+        asked = (table, columns, f"{where} # {amount}")
+        if asked not in self._tallies:
+            self._tallies[asked] = self._tallied(table, columns, where, amount)
+        return self._tallies[asked]
+
+    def _tallied(self, table: str, columns: tuple[str, ...], where: str, amount: str) -> Tally:
+        def read(view: str) -> Tally:
+            picked = ", ".join(("r.account", *columns))
+            places = ", ".join(str(place + 1) for place in range(len(columns) + 1))
+            found = self._db.execute(
+                f'SELECT {picked}, sum({amount}) FROM "{view}_{table}" r WHERE {where} GROUP BY {places}',
+                {"now": self.now},
+            )
+            return {row[:-1]: row[-1] for row in found if row[-1]}
+
+        if self._later is None or _of_more_than_rows(*columns, where, amount):
+            return read("v")
+        known = self._later.tally(table, *columns, where=where, amount=amount)
+        counts = {key: number for key, number in known.items() if key[0] in self.sweeps}
+        for changed, sign in ((read("begun"), -1), (read("ended"), 1)):
+            for key, number in changed.items():
+                if key[0] in self.sweeps:
+                    counts[key] = counts.get(key, 0) + sign * number
+        return {key: number for key, number in counts.items() if number}
 
     def hits(self, table: str, subject: str, detail: str, where: str, **values: object) -> Iterator[Hit]:
         """Rows of a resource's view as hits.
@@ -198,43 +241,14 @@ class InventoryState:
             where: SQL condition over `r`.
             values: what further `:names` in them stand for.
         """
-        columns = (*_WHOSE, _TEXT.format(subject), _TEXT.format(detail))
-        rows = (
-            self._select((table, columns, where), values=values) if values else self.rows(table, *columns, where=where)
-        )
-        hit = self._hit_maker()
-        for *whose, what, details in rows:
-            yield hit(*whose, what, details)
+        columns = (*WHOSE, TEXT.format(subject), TEXT.format(detail))
+        found = self.select(table, columns, where, **values)
+        for account, key, customer, project, unseen, what, details in found:
+            yield Hit(account, key, customer, project, what, details, self.day_of(unseen))
 
-    def hits_of_each(self, table: str, checks: Sequence[Check]) -> list[list[Hit]]:
-        """The hits of several checks by SQL, by one walk through their table: reading it is what takes the time."""
-        columns: list[str] = []
-        for one in checks:
-            columns += [
-                f"CASE WHEN {one.where} THEN {_TEXT.format(one.subject)} END",
-                f"CASE WHEN {one.where} THEN {_TEXT.format(one.detail)} END",
-            ]
-        found: list[list[Hit]] = [[] for _ in checks]
-        condition = " OR ".join(f"({one.where})" for one in checks)
-        hit = self._hit_maker()
-        for account, key, customer, project, unseen, *texts in self.rows(table, *_WHOSE, *columns, where=condition):
-            for hits, what, details in zip(found, texts[::2], texts[1::2], strict=True):
-                if what is not None:
-                    hits.append(hit(account, key, customer, project, unseen, what, details))
-        return found
-
-    def _hit_maker(self) -> Callable[..., Hit]:
-        """Makes a hit of a row: account, key, `_WHOSE`, subject and detail. It is called for each of 10⁵ rows."""
-        customers, projects = self.once(_customer_names).get, self.once(_project_names).get
-        days = self._days.get
-
-        def hit(
-            account: str, key: str, customer: Any, project: Any, unseen: int | None, what: str, details: str
-        ) -> Hit:
-            names = customers((account, customer)), projects((account, project))
-            return Hit(account, key, customer, project, *names, what, details, days(unseen))
-
-        return hit
+    def day_of(self, sweep: int | None) -> str | None:
+        """The day a sweep was begun."""
+        return self._days.get(sweep)
 
     def once(self, make: Callable[[InventoryReader], T]) -> T:
         """The result of a function of this state, computed once for all checks that need it."""
@@ -243,20 +257,12 @@ class InventoryState:
         return cast("T", self._made[make])
 
 
-Names = dict[tuple[str, str], str]
-"""By account and id. Looked up here: a subquery for each of 10⁵ hits would take longer than all checks together."""
+Tally = Mapping[tuple[Any, ...], int]
 
 
-def _customer_names(state: InventoryReader) -> Names:
-    if not state.has("customer"):
-        return {}
-    return {(account, own): name for account, own, name in state.rows("customer", "CAST(r.name AS TEXT)")}
-
-
-def _project_names(state: InventoryReader) -> Names:
-    if not state.has("project"):
-        return {}
-    return {(account, own): name for account, own, name in state.rows("project", "CAST(r.description AS TEXT)")}
+def _of_more_than_rows(*expressions: str) -> bool:
+    """Whether expressions say something else of the same row at another time."""
+    return any(BEYOND_ROW.search(one) or _OF_TIME.search(one) for one in expressions if one not in WHOSE)
 
 
 def current(db: sqlite3.Connection, now: str) -> InventoryState:
@@ -286,19 +292,28 @@ def before(db: sqlite3.Connection, later: InventoryState | None = None) -> Inven
     if not sweeps:
         return None
     earlier = InventoryState(db, max(sweep.seen_at for sweep in sweeps.values()), sweeps, later)
+    db.execute(
+        "CREATE TEMP TABLE later_sweep AS SELECT s.id, p.id AS previous FROM main.sweeps s "
+        "JOIN state_sweep p ON p.account = s.account WHERE s.id > p.id AND s.state <> 'running'"
+    )
     for name in [view for view in swept_views(db) if view.endswith("_history")]:
-        resource = name.removeprefix("v_").removesuffix("_history")
-        # CROSS JOIN keeps the order: rows are looked up by what the check asks for, never all of an account.
-        db.execute(
-            f'CREATE TEMP VIEW "{name.removesuffix("_history")}" AS SELECT h.* FROM main."{name}" h '
-            "CROSS JOIN temp.state_sweep p WHERE p.account = h.account "
-            "AND h.from_sweep <= p.id AND (h.to_sweep IS NULL OR h.to_sweep > p.id)"
-        )
-        db.execute(
-            f'CREATE TEMP VIEW "ended_{resource}" AS SELECT h.* FROM temp.state_sweep p CROSS JOIN main."{name}" h '
-            "WHERE +h.account = p.account AND +h.from_sweep <= p.id AND h.to_sweep > p.id"
-        )
+        _make_views(db, name.removeprefix("v_").removesuffix("_history"))
     return earlier
+
+
+def _make_views(db: sqlite3.Connection, resource: str) -> None:
+    """What a resource was like at the state, which versions it had that have ended since, and which are there only since.
+
+    CROSS JOIN keeps the order: rows are looked up by what the check asks for, and few sweeps are later than the state.
+    """
+    versions = f'main."v_{resource}_history" h'
+    valid = "h.from_sweep <= p.id AND (h.to_sweep IS NULL OR h.to_sweep > p.id)"
+    for kind, query in (
+        ("v", f"{versions} CROSS JOIN temp.state_sweep p WHERE p.account = h.account AND {valid}"),
+        ("ended", f"later_sweep l CROSS JOIN {versions} WHERE h.to_sweep = l.id AND +h.from_sweep <= l.previous"),
+        ("begun", f"later_sweep l CROSS JOIN {versions} WHERE h.from_sweep = l.id AND {NOW.format('h')}"),
+    ):
+        db.execute(f'CREATE TEMP VIEW "{kind}_{resource}" AS SELECT h.* FROM {query}')
 
 
 def _done_before(db: sqlite3.Connection, account: str, sweep: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,10 +14,13 @@ from typing import Any
 import msgspec
 
 from ..._version import __version__
+from ...errors import ConfigurationError
 from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
+from ..checks.run import newest_sweep, opened
 from ..checks.software import software_of
 from ..checks.state import unread
 from ..diff import Change, Diff, Undecided
+from ..existing import damaged
 from ..fields import MISSING
 from ..history import History
 from ..schema import swept_views
@@ -55,8 +59,9 @@ class ReportFacts(msgspec.Struct, kw_only=True):
     accounts: list[dict[str, Any]]
     counts: dict[str, int]
     severities: dict[str, int]
-    new: int
-    solved: int
+    new: int | None
+    solved: int | None
+    """Compared with the sweep before; of a first sweep `None`."""
     checks: dict[str, dict[str, str]]
     findings: Table
     skipped: list[dict[str, str]]
@@ -81,37 +86,49 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     Raises:
         ConfigurationError, StoreError: the file is not an inventory, or has no finished sweep.
     """
-    checked = run_checks(path, mutes=mutes)
-    diff = _diff(path)
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        reader = _Reader(db, checked.checked_at)
-        facts = ReportFacts(
-            version=__version__,
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            seen_at=checked.checked_at,
-            accounts=reader.accounts(),
-            counts=reader.counts(),
-            severities={severity: checked.count(severity) for severity in SEVERITIES},
-            new=sum(finding.standing == "new" for finding in checked.findings),
-            solved=len(checked.solved),
-            checks=_checks(checked.findings),
-            findings=_findings(checked),
-            skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
-            customers=reader.customers(checked.findings),
-            servers=reader.servers(),
-            expiry=reader.expiry(),
-            versions=reader.versions(),
-            storage=reader.storage(),
-            backups=reader.backups(),
-            people=reader.people(),
-            changes=reader.changes(diff),
-            change_counts=_change_counts(diff),
-            unseen=reader.unseen(),
-        )
+    newest = newest_sweep(path)
+    # SQLite works without the interpreter's lock: the checks and the rest take a core each.
+    with ThreadPoolExecutor(1) as pool:
+        checking = pool.submit(run_checks, path, mutes=mutes)
+        try:
+            with closing(opened(path)) as db:
+                facts = _facts(_Reader(db, newest), _diff(path), checking)
+        except sqlite3.DatabaseError as error:
+            raise ConfigurationError(f"{path}: {damaged(error)}") from None
     if len(facts.accounts) == 1:
         for table in (facts.findings, facts.customers, facts.servers, facts.changes, facts.unseen):
             _leave_out(table, "account")
     return facts
+
+
+def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckReport]) -> ReportFacts:
+    read: dict[str, Any] = {
+        "accounts": reader.accounts(),
+        "counts": reader.counts(),
+        "servers": reader.servers(),
+        "expiry": reader.expiry(),
+        "versions": reader.versions(),
+        "storage": reader.storage(),
+        "backups": reader.backups(),
+        "people": reader.people(),
+        "changes": reader.changes(diff),
+        "unseen": reader.unseen(),
+    }
+    checked = checking.result()
+    return ReportFacts(
+        version=__version__,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seen_at=checked.checked_at,
+        severities={severity: checked.count(severity) for severity in SEVERITIES},
+        new=checked.new if checked.compared else None,
+        solved=len(checked.solved) if checked.compared else None,
+        checks=_checks(checked.findings),
+        findings=_findings(checked),
+        skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
+        customers=reader.customers(checked.findings),
+        change_counts=_change_counts(diff),
+        **read,
+    )
 
 
 def _leave_out(table: Table, column: str) -> None:
@@ -140,7 +157,7 @@ def _findings(checked: CheckReport) -> Table:
             one.customer or "",
             one.project or "",
             one.account,
-            one.standing,
+            "first sweep" if one.standing == "first" else one.standing,
         )
         for one in checked.findings[:LISTED]
     ]
@@ -274,12 +291,13 @@ class _Reader:
         found: list[dict[str, Any]] = []
         for resource, (kind, when, condition) in ends.items():
             days = f"julianday({when}) - julianday(:now)"
+            # BETWEEN takes the dates apart once for each row.
             rows = self._rows(
                 f'SELECT CAST(({days}) / 7 AS INTEGER), count(*) FROM "v_{resource}" '
-                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * WEEKS} GROUP BY 1 ORDER BY 1",
+                f"WHERE {condition} AND {days} BETWEEN 0 AND {7 * WEEKS} GROUP BY 1 ORDER BY 1",
                 resource,
             )
-            found += [{"week": week, "kind": kind, "number": number} for week, number in rows]
+            found += [{"week": week, "kind": kind, "number": number} for week, number in rows if week < WEEKS]
         return found
 
     def versions(self) -> list[dict[str, Any]]:
@@ -306,17 +324,15 @@ class _Reader:
         evenings = self._rows(
             "SELECT id, substr(started_at, 1, 16), account FROM sweeps WHERE state = 'done' ORDER BY id DESC LIMIT 60"
         )
+        spans = self._rows(
+            "SELECT account, customer_id, from_sweep, to_sweep, sum(web_storage_usage_in_bytes) FROM v_project_history "
+            "GROUP BY 1, 2, 3, 4",
+            "project_history",
+        )
         sizes: dict[tuple[str, str], int] = {}
         for sweep, at, account in reversed(evenings):
-            rows = self._rows(
-                "SELECT customer_id, sum(web_storage_usage_in_bytes) FROM v_project_history "
-                "WHERE account = :account AND from_sweep <= :sweep AND (to_sweep IS NULL OR to_sweep > :sweep) GROUP BY 1",
-                "project_history",
-                account=account,
-                sweep=sweep,
-            )
-            for customer, size in rows:
-                if size:
+            for owner, customer, begin, end, size in spans:
+                if owner == account and begin <= sweep and (end is None or end > sweep) and size:
                     name = self._names.get((account, customer), customer or "–")
                     sizes[at, name] = sizes.get((at, name), 0) + size
         return _largest(sizes)
@@ -335,17 +351,20 @@ class _Reader:
         return [{"age": age, "projects": found[age]} for age in order if age in found]
 
     def people(self) -> Table:
-        members = self._rows(
-            "SELECT coalesce(email, user_id), trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), role, mfa, "
-            "coalesce(customer, customer_id), 'customer', expires_at FROM v_customer_membership",
-            "customer_membership",
-        )
-        members += self._rows(
-            "SELECT coalesce(email, user_id), trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), role, mfa, "
-            "coalesce(project, project_id), 'project', expires_at FROM v_project_membership WHERE coalesce(inherited, 0) = 0",
-            "project_membership",
-        )
-        rows = [
+        """Members, those without a second factor first."""
+        rows: list[tuple[Any, ...]] = []
+        total = 0
+        for scope, condition in (("customer", "1"), ("project", "coalesce(inherited, 0) = 0")):
+            resource = f"{scope}_membership"
+            for (number,) in self._rows(f"SELECT count(*) FROM v_{resource} WHERE {condition}", resource):
+                total += number
+            rows += self._rows(
+                "SELECT coalesce(email, user_id), trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), role, "
+                f"mfa, coalesce({scope}, {scope}_id), '{scope}', expires_at FROM v_{resource} WHERE {condition} "
+                f"ORDER BY mfa IS NULL OR mfa <> 0, CAST(coalesce(email, user_id) AS TEXT) LIMIT {PEOPLE}",
+                resource,
+            )
+        made = [
             (
                 who,
                 name,
@@ -355,22 +374,19 @@ class _Reader:
                 place,
                 (until or "")[:10],
             )
-            for who, name, role, mfa, place, scope, until in members
+            for who, name, role, mfa, place, scope, until in rows
         ]
         columns = ["who", "name", "role", "second factor", "of", "place", "until"]
-        rows.sort(key=lambda row: (row[3] != "no", str(row[0])))
-        return Table(columns=columns, rows=rows[:PEOPLE], total=len(rows))
+        made.sort(key=lambda row: (row[3] != "no", str(row[0])))
+        return Table(columns=columns, rows=[*made[:PEOPLE]], total=total)
 
     def changes(self, diff: Diff | None) -> Table:
         """A row for each property that changed, and for each thing that came or went."""
-        names = {
-            (account, own): name
-            for account, own, name in self._rows("SELECT account, key, description FROM v_project", "project")
-        }
         rows: list[Row] = []
         total = 0
         for kind in ("gone", "added", "changed"):
             changes: Sequence[Change] = () if diff is None else getattr(diff, kind)
+            names = self._project_names(changes[:CHANGES])
             for change in changes:
                 fields = change.fields or {"": ("", "")}
                 total += len(fields)
@@ -383,6 +399,15 @@ class _Reader:
                     ]
         columns = ["change", "resource", "what", "project", "field", "before", "now", "account"]
         return Table(columns=columns, rows=rows[:CHANGES], total=total)
+
+    def _project_names(self, changes: Iterable[Change]) -> dict[tuple[str, str | None], str]:
+        ids = sorted({change.project_id for change in changes if change.project_id is not None})
+        found = self._rows(
+            "SELECT account, key, description FROM v_project WHERE key IN (SELECT value FROM json_each(:ids))",
+            "project",
+            ids=msgspec.json.encode(ids).decode(),
+        )
+        return {(account, own): name for account, own, name in found}
 
     def unseen(self) -> Table:
         sweeps = dict(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -34,16 +36,15 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
     Raises:
         ConfigurationError: the file is not an inventory or has no finished sweep, or the extra `report` is missing.
     """
-    try:
-        import jinja2
+    for needed in ("jinja2", "altair", "vl_convert"):
+        if find_spec(needed) is None:
+            raise ConfigurationError(f"a report needs {needed}, which is not installed: {install_hint('report')}")
+    with ThreadPoolExecutor(1) as pool:
+        # Loading altair takes half a second, and reading the file mostly waits for SQLite.
+        pool.submit(import_module, "altair")
+        facts = facts_of(path, mutes)
+    import jinja2
 
-        import_module("altair")
-        import_module("vl_convert")
-    except ImportError as error:
-        raise ConfigurationError(
-            f"a report needs {error.name}, which is not installed: {install_hint('report')}"
-        ) from None
-    facts = facts_of(path, mutes)
     here = files("mittwald_async.inventory.report")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -10,6 +10,7 @@ import pytest
 
 from mittwald_async.inventory.checks import CheckReport, all_checks, run_checks
 from mittwald_async.inventory.checks.formats import FORMATS
+from mittwald_async.inventory.report.facts import facts_of
 
 from ...support.inventory_file import InventoryFile
 from .cases import CASES
@@ -105,9 +106,13 @@ def test_where_one_resource_was_swept_every_other_check_says_what_it_lacks(tmp_p
     assert all("sweep with -r +" in skip.reason for skip in report.skipped)
 
 
-def test_all_findings_of_a_first_sweep_are_new(tmp_path: Path) -> None:
+def test_a_first_sweep_has_nothing_to_compare_with(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep(CASES["mail-catch-all"].rows)
     report = run_checks(file.path, only=["mail-catch-all"])
-    assert {finding.standing for finding in report.findings} == {"new"}
+    assert {finding.standing for finding in report.findings} == {"first"}
     assert report.solved == ()
+    assert (report.first_sweeps, report.compared) == (("agency",), 0)
+    assert report.comparison == "first sweep: nothing to compare with"
+    facts = facts_of(file.path)
+    assert (facts.new, facts.solved) == (None, None)

@@ -73,6 +73,16 @@ def test_a_failure_in_an_earlier_sweep_hides_nothing(tmp_path: Path) -> None:
     assert finding.standing == "new"
 
 
+def test_what_can_no_longer_be_said_is_not_solved(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    rows: Rows = {"project": [OLD_PROJECT], "backup": []}
+    file.sweep(rows, at="2026-11-26T03:00:00+00:00")
+    file.sweep(rows, failures=[{"resource": "backup", "project": "p1"}])
+    report = run_checks(file.path, only=["backup-missing"])
+    assert (report.findings, report.solved) == ((), ())
+    assert "could not be read" in report.skipped[0].reason
+
+
 def test_zones_of_domains_with_other_name_servers_are_not_checked(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     domains = [

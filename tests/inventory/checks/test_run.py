@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory.checks import Finding, all_checks, checks_named, mutes_from, run_checks
-from mittwald_async.inventory.checks.formats import FORMATS, as_markdown
 
 from ...support.inventory_file import InventoryFile
 
@@ -58,7 +54,7 @@ def test_findings_are_new_persistent_or_solved(file: InventoryFile) -> None:
 def test_each_account_is_compared_with_its_own_previous_sweep(file: InventoryFile) -> None:
     file.sweep({"mail_address": [address("other", True)]}, account="second")
     report = run_checks(file.path, only=["mail-catch-all"])
-    assert subjects(report.findings) == {"stays": "still", "comes": "new", "other": "new"}
+    assert subjects(report.findings) == {"stays": "still", "comes": "new", "other": "first"}
 
 
 def test_an_unfinished_sweep_is_not_compared_with(file: InventoryFile) -> None:
@@ -78,6 +74,23 @@ def test_families_and_near_misses() -> None:
     assert {check.family for check in checks_named(["mail", "backup-old"])} == {"mail", "backups"}
     with pytest.raises(ConfigurationError, match=r"no check or family 'certificate'.*certificates"):
         checks_named(["certificate"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "way"),
+    [
+        ("dmarc", r"did you mean dns-dmarc-missing\?"),
+        ("SPF", r"did you mean dns-spf-missing or dns-spf-twice\?"),
+        ("unpinned", r"did you mean container-image-unpinned\?"),
+        # Too many have it, or none.
+        ("of", r"`mittwald-async check --list` shows all"),
+        ("unicorns", r"`mittwald-async check --list` shows all"),
+        ("--", r"`mittwald-async check --list` shows all"),
+    ],
+)
+def test_a_part_of_a_name_leads_to_it(wrong: str, way: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"no check or family '{wrong}'; {way}"):
+        checks_named([wrong])
 
 
 def write(folder: Path, text: str) -> Path:
@@ -113,7 +126,10 @@ reason = "was to be gone by yesterday"
         ("[[mute]]\ncheck = 'mail-catch-all'", "reason"),
         ("[[mute]]\ncheck = 'mail-catch-all'\nreason = ' '", "mute 1 needs a reason"),
         ("[[mute]]\nreason = 'all of it'", "would hide everything"),
-        ("[[mute]]\ncheck = 'mail-catchall'\nreason = 'x'", "no check is called 'mail-catchall'"),
+        (
+            "[[mute]]\ncheck = 'mail-catchall'\nreason = 'x'",
+            "no check is called 'mail-catchall'; did you mean mail-catch-all",
+        ),
         ("[[mute]]\nchek = 'mail-catch-all'\nreason = 'x'", "chek"),
         ("[[mute]]\nfamily = 'mial'\nreason = 'x'", "no family is called 'mial'.*mail"),
         ("[[mute]]\nseverity = 'hihg'\nreason = 'x'", "no severity is called 'hihg'"),
@@ -157,52 +173,6 @@ def test_days_are_counted_as_people_count_them(tmp_path: Path, ends: str, said: 
     assert found.detail.endswith(f", {said}")
 
 
-def test_machine_readable_formats_satisfy_their_readers(file: InventoryFile) -> None:
-    report, checks = run_checks(file.path), all_checks()
-    found = json.loads(FORMATS["json"](report, checks))
-    assert {"fingerprint", "check", "standing", "customer_id"} <= set(found["findings"][0])
-    assert found["counts"]["low"] == report.count("low")
-
-    suite = ElementTree.fromstring(FORMATS["junit"](report, checks))
-    assert int(suite.attrib["tests"]) == len(checks) == len(suite.findall("testcase"))
-    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) > 0
-    assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped")) > 0
-
-    (run,) = json.loads(FORMATS["sarif"](report, checks))["runs"]
-    rules = run["tool"]["driver"]["rules"]
-    for result in run["results"]:
-        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
-        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-    assert {result["baselineState"] for result in run["results"]} == {"new", "unchanged"}
-
-
-def test_a_check_with_findings_has_failed_even_if_it_could_not_see_everything(tmp_path: Path) -> None:
-    file = InventoryFile(tmp_path / "inventory.sqlite")
-    project = {"id": "p1", "shortId": "p-one", "customerId": "c1", "enabled": True, "createdAt": "2024-01-01T00:00:00Z"}
-    rows = {"project": [project, {**project, "id": "p2"}], "backup": []}
-    file.sweep(rows, failures=[{"resource": "backup", "project": "p2"}])
-    report, checks = run_checks(file.path, only=["backup-missing"]), checks_named(["backup-missing"])
-    assert len(report.findings) == len(report.skipped) == 1
-    suite = ElementTree.fromstring(FORMATS["junit"](report, checks))
-    assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "0")
-    assert suite.find("testcase/failure") is not None
-
-
-def test_locations_in_sarif_are_valid_uris_for_any_key(tmp_path: Path) -> None:
-    file = InventoryFile(tmp_path / "inventory.sqlite")
-    file.sweep({"project": []}, failures=[{"resource": "backup", "error": "403: not <allowed> für dich %"}])
-    report, checks = run_checks(file.path, only=["inventory-incomplete"]), checks_named(["inventory-incomplete"])
-    ((result,),) = (run["results"] for run in json.loads(FORMATS["sarif"](report, checks))["runs"])
-    address = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-    assert re.fullmatch(r"[A-Za-z0-9/._~%-]+", address)
-
-
-def test_foreign_names_cannot_break_the_markdown(file: InventoryFile) -> None:
-    text = as_markdown(run_checks(file.path, only=["mail-catch-all"]), all_checks())
-    assert r"Shop \| \<b\>" in text
-    assert "1 new, 1 solved" in text
-
-
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mittwald_async.cli", "check", *arguments], capture_output=True, text=True, timeout=60
@@ -217,4 +187,8 @@ def test_the_command_exits_with_5_if_there_are_findings(file: InventoryFile) -> 
     assert "1 finding (1 low): 1 new, 1 solved" in done.stdout
     assert check(str(file.path), "--only", "mailbox-full").returncode == 0
     assert check(str(file.path), "--format", "sarf").returncode == 2
+    file.sweep({"mail_address": [address("other", True)]}, account="second")
+    first = check(str(file.path), "--only", "mail-catch-all", "--new").stdout
+    assert "    other@example.org" in first
+    assert "first sweep of second: nothing to compare with" in first
     assert check().returncode == 2

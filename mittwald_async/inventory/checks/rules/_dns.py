@@ -5,14 +5,17 @@ Host names are compared in memory: the file has no index of them, and a nested l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
+from typing import NamedTuple
 
-from ..check import Hit, InventoryReader
+from ..check import InventoryReader
 
 Name = tuple[str, str]
 """Account, and a domain in lower case."""
 
-TEXTS = "json_each(r.data, '$.recordSet.txt.entries') t"
+TXT = "json_extract(r.data, '$.recordSet.txt.entries')"
+"""The TXT records of a zone's row."""
+_AFTER_AT = "lower(substr(r.address, instr(r.address, '@') + 1))"
 
 
 def parents(domain: str) -> Iterator[str]:
@@ -22,37 +25,42 @@ def parents(domain: str) -> Iterator[str]:
         yield ".".join(labels[start:])
 
 
-def mail_domains(state: InventoryReader) -> set[Name]:
+def is_spf(text: str) -> bool:
+    return text.lower().startswith("v=spf1")
+
+
+def mail_domains(state: InventoryReader) -> Set[Name]:
     """Domains that have a mail address."""
-    found = state.rows("mail_address", "lower(r.address)", where="r.address IS NOT NULL")
-    return {(account, address.rpartition("@")[2]) for account, _, address in found}
+    found = state.tally("mail_address", _AFTER_AT, where="r.address IS NOT NULL")
+    # SQL finds the first @; a quoted local part may have others.
+    return {(account, rest.rpartition("@")[2]) for account, rest in found}
 
 
-def registered(state: InventoryReader) -> set[Name]:
+def registered(state: InventoryReader) -> Set[Name]:
     """Registered domains that were not deleted."""
-    found = state.rows("domain", "lower(r.domain)", where="coalesce(r.deleted, 0) = 0")
-    return {(account, domain) for account, _, domain in found}
+    return _names(state, "domain", "lower(r.domain)", "coalesce(r.deleted, 0) = 0")
 
 
-def zones_of(state: InventoryReader, names: set[Name], detail: str, where: str = "1") -> Iterator[Hit]:
-    """The zones of these domains; `detail` is an expression, `where` a condition over the zone's row `r`."""
-    for hit in state.hits("dns_zone", "r.domain", detail, where):
-        if (hit.account, hit.subject.lower()) in names:
-            yield hit
+def zones(state: InventoryReader, where: str) -> Set[Name]:
+    """Zones that meet a condition."""
+    return _names(state, "dns_zone", "lower(r.domain)", where)
 
 
-def served_here(state: InventoryReader, hits: Iterable[Hit]) -> Iterator[tuple[Hit, Name]]:
-    """Zones or hosts, named by their subject, whose domain is not known to use name servers elsewhere: of one that does,
-    the zone here says nothing."""
-    elsewhere = state.once(_served_elsewhere)
-    for hit in hits:
-        domain = hit.subject.lower()
-        if not elsewhere or not any((hit.account, parent) in elsewhere for parent in parents(domain)):
-            yield hit, (hit.account, domain)
+def _names(state: InventoryReader, table: str, domain: str, where: str) -> Set[Name]:
+    found = state.tally(table, domain, where=where)
+    return {(account, name) for account, name in found}
 
 
-def _served_elsewhere(state: InventoryReader) -> set[Name]:
+class Elsewhere(NamedTuple):
+    """Domains that are known to use other name servers: of those, the zone here says nothing."""
+
+    domains: Set[Name]
+
+    def serves(self, account: str, domain: str) -> bool:
+        return bool(self.domains) and any((account, parent) in self.domains for parent in parents(domain))
+
+
+def elsewhere(state: InventoryReader) -> Elsewhere:
     if not state.has("domain"):
-        return set()
-    found = state.rows("domain", "lower(r.domain)", where="r.uses_default_nameserver = 0")
-    return {(account, domain) for account, _, domain in found}
+        return Elsewhere(frozenset())
+    return Elsewhere(_names(state, "domain", "lower(r.domain)", "r.uses_default_nameserver = 0"))

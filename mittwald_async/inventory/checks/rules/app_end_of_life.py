@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import apps, ended
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ended(state, apps(state))
-
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, apps, ended
 
 CHECK = Check(
     id="app-end-of-life",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Known vulnerabilities stay open.",
     fix="Update the app to a supported version.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=ended(apps),
 )

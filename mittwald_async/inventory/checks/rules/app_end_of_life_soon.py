@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import apps, ending
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ending(state, apps(state))
-
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, apps, ending
 
 CHECK = Check(
     id="app-end-of-life-soon",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Afterwards known vulnerabilities stay open.",
     fix="Plan the update to a newer version.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=ending(apps),
 )

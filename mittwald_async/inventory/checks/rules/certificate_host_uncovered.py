@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence, Set
 
-from msgspec.structs import replace
+import msgspec
 
-from ..check import Check, Hit, InventoryReader
+from ..check import Check, InventoryReader
 from ._json import texts
 
-
-def find(state: InventoryReader) -> Iterator[Hit]:
-    chosen = "json_extract(r.data, '$.tls.certificateId')"
-    hosts = list(state.hits("ingress", "r.hostname", chosen, f"{chosen} IS NOT NULL AND r.is_enabled = 1"))
-    names = _names(state) if hosts else {}
-    for hit in hosts:
-        covered = names.get((hit.account, hit.detail))
-        if covered and not covers(covered, hit.subject.lower()):
-            yield replace(hit, detail=f"the certificate names {', '.join(sorted(covered))}")
+_CHOSEN = "json_extract(r.data, '$.tls.certificateId')"
 
 
-def _names(state: InventoryReader) -> dict[tuple[str, str], set[str]]:
+class _Names(msgspec.Struct, frozen=True):
     """The host names of each certificate, by account and id."""
+
+    of: Mapping[tuple[str, str], Set[str]]
+
+    def __call__(self, account: str, host: str, certificate: str) -> Sequence[str]:
+        covered = self.of.get((account, certificate))
+        if not covered or covers(covered, host.lower()):
+            return []
+        return [f"the certificate names {', '.join(sorted(covered))}"]
+
+
+def _names(state: InventoryReader) -> _Names:
+    chosen = state.tally("ingress", _CHOSEN, where=f"{_CHOSEN} IS NOT NULL")
     names: dict[tuple[str, str], set[str]] = {}
-    found = state.rows("certificate", "r.id", "r.common_name", "json_extract(r.data, '$.dnsNames')")
-    for account, _, certificate, common, listed in found:
-        named = [*texts(listed), *([common] if isinstance(common, str) else ())]
-        names.setdefault((account, certificate), set()).update(map(str.lower, named))
-    return names
+    if chosen:
+        found = state.rows("certificate", "r.id", "r.common_name", "json_extract(r.data, '$.dnsNames')")
+        for account, _, certificate, common, listed in found:
+            if (account, certificate) in chosen:
+                named = [*texts(listed), *([common] if isinstance(common, str) else ())]
+                names.setdefault((account, certificate), set()).update(map(str.lower, named))
+    return _Names(names)
 
 
-def covers(names: set[str], host: str) -> bool:
-    """Does one of the names match the host? A wildcard matches exactly one label (RFC 6125, 6.4.3)."""
+def covers(names: Set[str], host: str) -> bool:
+    """Does one of the names stand for the host? A wildcard stands for exactly one label (RFC 6125, 6.4.3)."""
     return host in names or f"*.{host.partition('.')[2]}" in names
 
 
@@ -44,5 +50,8 @@ CHECK = Check(
     fix="Order a certificate that names the host, or switch to ACME.",
     table="ingress",
     reads=("certificate",),
-    find=find,
+    subject="r.hostname",
+    detail=_CHOSEN,
+    where=f"{_CHOSEN} IS NOT NULL AND r.is_enabled = 1",
+    judge=_names,
 )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from msgspec.structs import replace
+from ..check import Check
 
-from ..check import Check, Hit, InventoryReader
+_IMAGE = "json_extract(r.data, '$.deployedState.image')"
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    image = "json_extract(r.data, '$.deployedState.image')"
-    for hit in state.hits("service", "r.service_name", image, f"{image} IS NOT NULL"):
-        if not is_pinned(hit.detail):
-            yield replace(hit, detail=f"image {hit.detail}")
+def judge(_account: str, _service: str, image: str) -> Sequence[str]:
+    return [] if is_pinned(image) else [f"image {image}"]
 
 
 def is_pinned(image: str) -> bool:
@@ -32,5 +29,8 @@ CHECK = Check(
     why="The next restart may bring another version than the one that was tested.",
     fix="Name a version or a digest in the image, such as redis:7.4.2.",
     table="service",
-    find=find,
+    subject="r.service_name",
+    detail=_IMAGE,
+    where=f"{_IMAGE} IS NOT NULL",
+    judge=lambda _: judge,
 )

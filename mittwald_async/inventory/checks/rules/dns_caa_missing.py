@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import registered, served_here, zones_of
+import msgspec
+
+from ..check import Check
+from ._dns import Elsewhere, Name, elsewhere, registered
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    without = "json_extract(r.data, '$.recordSet.caa.records') IS NULL"
-    for hit, _ in served_here(state, zones_of(state, state.once(registered), "'no CAA record'", without)):
-        yield hit
+class _Without(msgspec.Struct, frozen=True):
+    own: Set[Name]
+    elsewhere: Elsewhere
+
+    def __call__(self, account: str, zone: str, _: str) -> Sequence[str]:
+        domain = zone.lower()
+        if (account, domain) not in self.own or self.elsewhere.serves(account, domain):
+            return []
+        return ["no CAA record"]
 
 
 CHECK = Check(
@@ -23,5 +30,7 @@ CHECK = Check(
     fix="Add a CAA record that names the authorities you use, such as letsencrypt.org.",
     table="dns_zone",
     reads=("domain",),
-    find=find,
+    subject="r.domain",
+    where="json_extract(r.data, '$.recordSet.caa.records') IS NULL",
+    judge=lambda state: _Without(state.once(registered), state.once(elsewhere)),
 )

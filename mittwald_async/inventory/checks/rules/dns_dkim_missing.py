@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import mail_domains, served_here, zones_of
+import msgspec
+
+from ..check import Check, InventoryReader
+from ._dns import Elsewhere, Name, elsewhere, mail_domains, zones
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = state.once(mail_domains)
-    keys = {
-        (account, domain.partition("._domainkey.")[2])
-        for account, _, domain in state.rows(
-            "dns_zone", "lower(r.domain)", where="r.domain LIKE '%.\\_domainkey.%' ESCAPE '\\'"
-        )
-    }
-    detail = "'no record below _domainkey.' || r.domain"
-    for hit, name in served_here(state, zones_of(state, senders, detail)):
-        if name not in keys:
-            yield hit
+class _Without(msgspec.Struct, frozen=True):
+    senders: Set[Name]
+    keys: Set[Name]
+    """Domains with a zone below their _domainkey."""
+    elsewhere: Elsewhere
+
+    def __call__(self, account: str, zone: str, _: str) -> Sequence[str]:
+        domain = zone.lower()
+        if (account, domain) not in self.senders or (account, domain) in self.keys:
+            return []
+        return [] if self.elsewhere.serves(account, domain) else [f"no record below _domainkey.{zone}"]
+
+
+def _keys(state: InventoryReader) -> Set[Name]:
+    found = zones(state, "r.domain LIKE '%.\\_domainkey.%' ESCAPE '\\'")
+    return {(account, domain.partition("._domainkey.")[2]) for account, domain in found}
 
 
 CHECK = Check(
@@ -32,5 +38,7 @@ CHECK = Check(
     table="dns_zone",
     reads=("mail_address",),
     absent=("dns_zone",),
-    find=find,
+    subject="r.domain",
+    where="1",
+    judge=lambda state: _Without(state.once(mail_domains), _keys(state), state.once(elsewhere)),
 )

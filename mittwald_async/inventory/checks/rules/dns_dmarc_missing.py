@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import TEXTS, mail_domains, parents, served_here, zones_of
+import msgspec
+
+from ..check import Check, InventoryReader
+from ._dns import Elsewhere, Name, elsewhere, mail_domains, parents, zones
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = state.once(mail_domains)
-    policies = {
-        (account, domain)
-        for account, _, domain in state.rows(
-            "dns_zone",
-            "lower(r.domain)",
-            where="lower(r.domain) LIKE '\\_dmarc.%' ESCAPE '\\' "
-            f"AND EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=dmarc1%')",
-        )
-    }
-    detail = "'no TXT record at _dmarc.' || r.domain"
-    for hit, (account, domain) in served_here(state, zones_of(state, senders, detail)):
+class _Without(msgspec.Struct, frozen=True):
+    senders: Set[Name]
+    policies: Set[Name]
+    """Zones named _dmarc with a policy."""
+    elsewhere: Elsewhere
+
+    def __call__(self, account: str, zone: str, _: str) -> Sequence[str]:
+        domain = zone.lower()
+        if (account, domain) not in self.senders or self.elsewhere.serves(account, domain):
+            return []
         # The policy of a domain counts for those below it, too (RFC 7489, 6.6.3).
-        covered = any((account, f"_dmarc.{parent}") in policies for parent in parents(domain))
-        if not covered:
-            yield hit
+        covered = any((account, f"_dmarc.{parent}") in self.policies for parent in parents(domain))
+        return [] if covered else [f"no TXT record at _dmarc.{zone}"]
+
+
+def _policies(state: InventoryReader) -> Set[Name]:
+    return zones(
+        state,
+        "lower(r.domain) LIKE '\\_dmarc.%' ESCAPE '\\' "
+        "AND EXISTS (SELECT 1 FROM json_each(r.data, '$.recordSet.txt.entries') t WHERE lower(t.value) LIKE 'v=dmarc1%')",
+    )
 
 
 CHECK = Check(
@@ -37,5 +43,7 @@ CHECK = Check(
     table="dns_zone",
     reads=("mail_address",),
     absent=("dns_zone",),
-    find=find,
+    subject="r.domain",
+    where="1",
+    judge=lambda state: _Without(state.once(mail_domains), _policies(state), state.once(elsewhere)),
 )

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
-from msgspec.structs import replace
+import msgspec
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import Name, served_here
+from ..check import Check, InventoryReader
+from ._dns import Elsewhere, Name, elsewhere
 from ._json import texts
 
+_SET = "json_extract(r.data, '$.recordSet.combinedARecords.a')"
 
-def find(state: InventoryReader) -> Iterator[Hit]:
+
+class _Led(msgspec.Struct, frozen=True):
+    """Where zones lead that have addresses of their own."""
+
+    addresses: Mapping[Name, Sequence[str]]
+    elsewhere: Elsewhere
+
+    def __call__(self, account: str, host: str, own: str) -> Sequence[str]:
+        domain = host.lower()
+        led_to = self.addresses.get((account, domain))
+        if led_to is None:
+            return []
+        expected = texts(own)
+        if not expected or all(address in expected for address in led_to) or self.elsewhere.serves(account, domain):
+            return []
+        return [f"leads to {', '.join(led_to)} instead of {', '.join(expected)}"]
+
+
+def _led(state: InventoryReader) -> _Led:
     addresses: dict[Name, list[str]] = {}
-    zones = state.rows("dns_zone", "lower(r.domain)", "json_extract(r.data, '$.recordSet.combinedARecords.a')")
-    for account, _, domain, listed in zones:
+    for account, _, domain, listed in state.rows("dns_zone", "lower(r.domain)", _SET, where=f"{_SET} IS NOT NULL"):
         addresses.setdefault((account, domain), []).extend(texts(listed))
-    own = "json_extract(r.data, '$.ips.v4')"
-    hosts = (
-        hit
-        for hit in state.hits("ingress", "r.hostname", own, "r.is_enabled = 1")
-        if any(address not in texts(hit.detail) for address in addresses.get((hit.account, hit.subject.lower()), ()))
-    )
-    for hit, name in served_here(state, hosts):
-        expected, led_to = texts(hit.detail), addresses[name]
-        if expected:
-            yield replace(hit, detail=f"leads to {', '.join(led_to)} instead of {', '.join(expected)}")
+    return _Led(addresses, state.once(elsewhere))
 
 
 CHECK = Check(
@@ -37,5 +46,8 @@ CHECK = Check(
     fix="Set the addresses of the zone to those of the ingress, or remove the ingress.",
     table="ingress",
     reads=("dns_zone",),
-    find=find,
+    subject="r.hostname",
+    detail="json_extract(r.data, '$.ips.v4')",
+    where="r.is_enabled = 1",
+    judge=_led,
 )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import TEXTS, mail_domains, served_here, zones_of
+import msgspec
+
+from ..check import Check
+from ._dns import TXT, Elsewhere, Name, elsewhere, is_spf, mail_domains
+from ._json import texts
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = state.once(mail_domains)
-    without = f"NOT EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=spf1%')"
-    zones = zones_of(state, senders, "'no TXT record begins with v=spf1'", without)
-    for hit, _ in served_here(state, zones):
-        yield hit
+class _Without(msgspec.Struct, frozen=True):
+    senders: Set[Name]
+    elsewhere: Elsewhere
+
+    def __call__(self, account: str, zone: str, entries: str) -> Sequence[str]:
+        domain = zone.lower()
+        if (account, domain) not in self.senders or any(map(is_spf, texts(entries))):
+            return []
+        return [] if self.elsewhere.serves(account, domain) else ["no TXT record begins with v=spf1"]
 
 
 CHECK = Check(
@@ -25,5 +31,8 @@ CHECK = Check(
     fix='Add a TXT record such as "v=spf1 include:agenturserver.de ~all" to the zone.',
     table="dns_zone",
     reads=("mail_address",),
-    find=find,
+    subject="r.domain",
+    detail=TXT,
+    where="1",
+    judge=lambda state: _Without(state.once(mail_domains), state.once(elsewhere)),
 )

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..check import Check
+from ._dns import TXT, is_spf
+from ._json import texts
+
+
+def judge(_account: str, _zone: str, entries: str) -> Sequence[str]:
+    found = sum(map(is_spf, texts(entries)))
+    return [f"{found} records"] if found > 1 else []
+
 
 CHECK = Check(
     id="dns-spf-twice",
@@ -13,6 +23,7 @@ CHECK = Check(
     fix="Merge them into one TXT record.",
     table="dns_zone",
     subject="r.domain",
-    detail="(SELECT count(*) FROM json_each(r.data, '$.recordSet.txt.entries') t WHERE lower(t.value) LIKE 'v=spf1%') || ' records'",
-    where="""(SELECT count(*) FROM json_each(r.data, '$.recordSet.txt.entries') t WHERE lower(t.value) LIKE 'v=spf1%') > 1""",
+    detail=TXT,
+    where=f"{TXT} IS NOT NULL",
+    judge=lambda _: judge,
 )

@@ -11,7 +11,7 @@ def find(state: InventoryReader) -> Iterator[Hit]:
     """One hit for each resource and reason, not one for each project."""
     for account, resource, reason, number in state.unread():
         lists = "" if number == 0 else "1 list: " if number == 1 else f"{number} lists: "
-        yield Hit(account, f"{resource}: {reason}", None, None, None, None, resource, f"{lists}{reason}")
+        yield Hit(account, f"{resource}: {reason}", None, None, resource, f"{lists}{reason}")
 
 
 CHECK = Check(

@@ -13,7 +13,7 @@ def find(state: InventoryReader) -> Iterator[Hit]:
         "HAVING julianday(:now) - julianday(max(started_at)) > 2"
     )
     for account, seen in rows:
-        yield Hit(account, account, None, None, None, None, account, f"last complete sweep: {seen[:16]}")
+        yield Hit(account, account, None, None, account, f"last complete sweep: {seen[:16]}")
 
 
 CHECK = Check(

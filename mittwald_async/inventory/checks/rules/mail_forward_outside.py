@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Sequence, Set
 
-from msgspec.structs import replace
+import msgspec
 
-from ..check import Check, Hit, InventoryReader
-from ._dns import registered
+from ..check import Check
+from ._dns import Name, registered
 from ._json import texts
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    own: dict[str, set[str]] = {}
-    for account, domain in state.once(registered):
-        own.setdefault(account, set()).add(domain)
-    targets = "json_extract(r.data, '$.forwardAddresses')"
-    for hit in state.hits("mail_address", "r.address", targets, "json_array_length(r.data, '$.forwardAddresses') > 0"):
-        home = hit.subject.lower().rpartition("@")[2]
-        listed = own.get(hit.account, set[str]())
-        domains = {target: target.rpartition("@")[2] for target in map(str.lower, texts(hit.detail))}
-        outside = [one for one, domain in domains.items() if domain != home and not _within(domain, listed)]
-        if outside:
-            yield replace(hit, detail=f"forwards to {', '.join(outside)}")
+class _Forwards(msgspec.Struct, frozen=True):
+    own: Set[Name]
 
+    def __call__(self, account: str, address: str, targets: str) -> Sequence[str]:
+        home = address.lower().rpartition("@")[2]
+        domains = {target: target.rpartition("@")[2] for target in map(str.lower, texts(targets))}
+        outside = [one for one, domain in domains.items() if domain != home and not self._within(account, domain)]
+        return [f"forwards to {', '.join(outside)}"] if outside else []
 
-def _within(domain: str, home: Set[str]) -> bool:
-    parts = domain.split(".")
-    return any(".".join(parts[start:]) in home for start in range(len(parts)))
+    def _within(self, account: str, domain: str) -> bool:
+        parts = domain.split(".")
+        return any((account, ".".join(parts[start:])) in self.own for start in range(len(parts)))
 
 
 CHECK = Check(
@@ -39,5 +34,8 @@ CHECK = Check(
     fix="Check with the owner that the target is wanted and still theirs.",
     table="mail_address",
     absent_anywhere=("domain",),
-    find=find,
+    subject="r.address",
+    detail="json_extract(r.data, '$.forwardAddresses')",
+    where="json_array_length(r.data, '$.forwardAddresses') > 0",
+    judge=lambda state: _Forwards(state.once(registered)),
 )

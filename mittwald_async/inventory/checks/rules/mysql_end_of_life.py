@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import databases, ended
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ended(state, databases(state, "mysql_database", "MySQL"))
-
+from ..check import Check
+from ._end_of_life import DATABASE_NAME, ended, mysql
 
 CHECK = Check(
     id="mysql-end-of-life",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Known vulnerabilities stay open.",
     fix="Create a copy with a newer version, test the app with it, then switch.",
     table="mysql_database",
-    find=find,
+    subject=DATABASE_NAME,
+    detail="r.version",
+    where="r.version IS NOT NULL",
+    judge=ended(mysql),
 )

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import ended, runtimes
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ended(state, runtimes(state))
-
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, ended, runtimes
 
 CHECK = Check(
     id="php-end-of-life",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Known vulnerabilities stay open.",
     fix="Move the app to a supported version; try it in a copy first.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=ended(runtimes),
 )

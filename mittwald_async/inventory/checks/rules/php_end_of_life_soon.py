@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import ending, runtimes
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ending(state, runtimes(state))
-
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, ending, runtimes
 
 CHECK = Check(
     id="php-end-of-life-soon",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Afterwards known vulnerabilities stay open.",
     fix="Plan the move to a newer version.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=ending(runtimes),
 )

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import databases, ended
-
-
-def find(state: InventoryReader) -> Iterable[Hit]:
-    return ended(state, databases(state, "redis_database", "Redis"))
-
+from ..check import Check
+from ._end_of_life import DATABASE_NAME, ended, redis
 
 CHECK = Check(
     id="redis-end-of-life",
@@ -20,5 +13,8 @@ CHECK = Check(
     why="Known vulnerabilities stay open.",
     fix="Create a database of a newer version and switch to it.",
     table="redis_database",
-    find=find,
+    subject=DATABASE_NAME,
+    detail="r.version",
+    where="r.version IS NOT NULL",
+    judge=ended(redis),
 )

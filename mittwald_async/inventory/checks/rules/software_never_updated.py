@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from msgspec.structs import replace
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import installed
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, installed
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    for app in state.once(installed):
-        found = [one.name for one in app.software if one.update_policy == "none"]
-        if found:
-            yield replace(app.app, detail=", ".join(found))
+def judge(_account: str, _app: str, detail: str) -> Sequence[str]:
+    found = [one.name for one in installed(detail).software if one.update_policy == "none"]
+    return [", ".join(found)] if found else []
 
 
 CHECK = Check(
@@ -25,5 +21,8 @@ CHECK = Check(
     why="Security fixes wait until they are installed by hand.",
     fix="Set the update policy to patchLevel or all.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=lambda _: judge,
 )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from msgspec.structs import replace
-
-from ..check import Check, Hit, InventoryReader
-from ._end_of_life import installed
+from ..check import Check
+from ._end_of_life import APP, APP_NAME, KEPT, installed
 
 
-def find(state: InventoryReader) -> Iterator[Hit]:
-    for app in state.once(installed):
-        found = [f"{one.name} {one.version}" for one in app.software if one.update_available]
-        if found:
-            yield replace(app.app, detail=", ".join(found))
+def judge(_account: str, _app: str, detail: str) -> Sequence[str]:
+    found = [f"{one.name} {one.version}" for one in installed(detail).software if one.update_available]
+    return [", ".join(found)] if found else []
 
 
 CHECK = Check(
@@ -25,5 +21,8 @@ CHECK = Check(
     why="Fixes are missing.",
     fix="Update it, or set its update policy so that patches are installed automatically.",
     table="app_installation",
-    find=find,
+    subject=APP_NAME,
+    detail=APP,
+    where=KEPT,
+    judge=lambda _: judge,
 )

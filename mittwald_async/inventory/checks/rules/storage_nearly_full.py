@@ -9,18 +9,13 @@ from msgspec.structs import replace
 from ..check import Check, Hit, InventoryReader
 
 _UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_USED = "CASE typeof(r.web_storage_usage_in_bytes) WHEN 'integer' THEN r.web_storage_usage_in_bytes ELSE 0 END"
 _SHARE = 0.9
 """Share of the storage from which on it counts as nearly full."""
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    used: dict[tuple[str, str], int] = {}
-    projects = state.query(
-        "SELECT account, server_id, sum(coalesce(web_storage_usage_in_bytes, 0)) FROM v_project "
-        "WHERE server_id IS NOT NULL GROUP BY 1, 2"
-    )
-    for account, server, size in projects:
-        used[account, server] = size
+    used = state.tally("project", "r.server_id", where="r.server_id IS NOT NULL", amount=_USED)
     for hit in state.hits(
         "server", "r.short_id || coalesce(' ' || r.description, '')", "r.storage", "r.storage IS NOT NULL"
     ):
