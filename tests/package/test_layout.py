@@ -16,8 +16,6 @@ LONGEST_FUNCTION = 60
 """Lines of a body, without the signature and the docstring."""
 LONGER = {
     "cli/sweep.py: sweep": "hands on each of its 24 options",
-    "runtime/transport/attempts.py: perform": "every helper would cost each call a frame",
-    "runtime/transport/session.py: exchange": "every helper would cost each call a frame",
 }
 """Functions that are longer, with the reason."""
 SHARED = {"Issue": "one complaint of a validation error, in the client and in the emulator, which share no code"}

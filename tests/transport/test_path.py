@@ -33,8 +33,8 @@ async def _list(mw: Mittwald) -> object:
 @pytest.mark.parametrize(
     ("body", "work", "most_files", "most_calls"),
     [
-        ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 21),
-        (page(), _list, 16, 35),
+        ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 24),
+        (page(), _list, 16, 38),
     ],
     ids=["a get", "a list page"],
 )

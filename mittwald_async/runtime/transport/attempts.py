@@ -65,17 +65,10 @@ class AttemptLoop:
 
     async def perform(self, call: Call, stream: bool = False) -> RawResponse:
         """Make attempts until one succeeds, or until another one makes no sense: then its error is raised."""
-        shared, writes = self.shared, self._writes
-        session = shared.session
-        if session is None or session.loop is not asyncio.get_running_loop():
-            raise shared.unusable()
-        if shared.event_log.scopes or writes.after is not None:
-            writes.attach(call)
-        if self._observers or _log.isEnabledFor(logging.DEBUG):
-            call.watch(self._observers)
-        limiter = shared.limiter
+        shared = self.shared
+        session = self._begin(call)
+        limiter, credentials = shared.limiter, shared.credentials
         assert limiter is not None
-        credentials = shared.credentials
         watch = None if call.compiled.safe else WRITE_WATCH.get()
         if watch is not None:
             watch.entered(None if credentials is None else credentials.identity, str(shared.origin))
@@ -128,6 +121,24 @@ class AttemptLoop:
         except BaseException as error:
             self._follow_up.failed(call, error)
             raise
+        self._learn(call, response)
+        return response
+
+    def _begin(self, call: Call) -> Session:
+        """The session for a call, which learns who watches it and which events it has to come after."""
+        shared, writes = self.shared, self._writes
+        session = shared.session
+        if session is None or session.loop is not asyncio.get_running_loop():
+            raise shared.unusable()
+        if shared.event_log.scopes or writes.after is not None:
+            writes.attach(call)
+        if self._observers or _log.isEnabledFor(logging.DEBUG):
+            call.watch(self._observers)
+        return session
+
+    def _learn(self, call: Call, response: RawResponse) -> None:
+        """Note what a successful call means for the ones to come: retries left, the state of things, own writes."""
+        shared, writes = self.shared, self._writes
         if call.probing is not None:
             shared.probes.end(call, reached=True)
         if call.retries or shared.quota.tokens < shared.quota.capacity:
@@ -139,7 +150,6 @@ class AttemptLoop:
             writes.learn(call, response)
         if call.observers is not None:
             self._follow_up.succeeded(call, response)
-        return response
 
     async def _next_attempt(
         self, session: Session, call: Call, response: RawResponse | None, failure: TransportError | None

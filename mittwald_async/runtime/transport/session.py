@@ -243,53 +243,18 @@ class Session:
             else:
                 response = await self._send(request, timeout, watched)
             budget = None if answered is None else answered(response.status, response.headers)
-            status = response.status
-            if not 200 <= status < 300:
-                received = await beginning(response) if status >= 300 else self._switched(response)
-            elif stream:
-                received = StreamedResponse(
-                    status,
-                    response.headers,
-                    source=response,
-                    safe=request.safe,
-                    give_back=None if places is None else places.give_back,
-                )
-                places = None
-            elif status == 206 and "Range" not in request.headers:
-                raise ResponseDecodeError(_A_PART, operation_id=None, json_path="$", body=b"")
+            # Most responses are plain and came whole with their head.
+            body = None if stream else _at_once(response, largest)
+            if body is not None:
+                received = RawResponse(response.status, response.headers, body)
             else:
-                # Mostly a plain body came with its head: there is nothing to wait for and nothing to undo.
-                content = response.content
-                if content.is_eof() and _CODINGS not in response.headers:
-                    body = content.read_nowait()
-                    if largest is not None and len(body) > largest:
-                        raise ResponseTooLargeError(largest)
-                else:
-                    body = await whole(response, largest)
-                received = RawResponse(status, response.headers, body)
+                received = await self._received(response, request, stream, largest)
+                if isinstance(received, StreamedResponse):
+                    places = None
             received.rate_limit = budget
             return received
-        except ApiClientError:
-            _drop(response)
-            raise
-        except (*BROKEN, ValueError) as error:
-            problem = _failed(error, request)
-        except asyncio.CancelledError as error:
-            _drop(response)
-            if unsent is not None and (not placed or watched.request is None or watched.never_sent):
-                unsent()
-            if not self._deadlines.end(watched):
-                # Frames of the HTTP client, whose locals hold the request's body, do not travel along.
-                raise error.with_traceback(None) from None
-            problem, unsent = CallTimeoutError(LATE), None
-            problem.partial = arrived(error)
-        except RuntimeError:
-            if not self.session.closed:
-                raise
-            raise ClientStateError("the aiohttp session in use is closed: open a new client") from None
-        except BaseException:
-            _drop(response)
-            raise
+        except BaseException as error:
+            problem = self._ended(error, request, response, watched, unsent)
         finally:
             self._deadlines.end(watched)
             if placed and places is not None:
@@ -297,18 +262,57 @@ class Session:
                     places.give_back()
                 else:
                     places.free += 1
-        _drop(response)
-        if unsent is not None and watched.never_sent:
-            unsent()
-        if upload is not None and upload.failure is not None:
-            raise upload.failure
-        raise problem
+        try:
+            raise problem
+        finally:
+            del problem  # which leads to this frame by its traceback
 
-    @staticmethod
-    def _switched(response: aiohttp.ClientResponse) -> RawResponse:
-        """A response that turns the connection into something else, which was not asked for: what follows is not HTTP."""
-        response.close()
-        return RawResponse(response.status, response.headers)
+    async def _received(
+        self, response: aiohttp.ClientResponse, request: WireRequest, stream: bool, largest: int | None
+    ) -> RawResponse:
+        """What is not plain: an error, a body to be streamed, decompressed or still on its way."""
+        status, places = response.status, self._places
+        if status >= 300:
+            return await beginning(response)
+        if status < 200:
+            # The connection turns into something else, which was not asked for: what follows is not HTTP.
+            response.close()
+            return RawResponse(status, response.headers)
+        if stream:
+            give_back = None if places is None else places.give_back
+            return StreamedResponse(status, response.headers, source=response, safe=request.safe, give_back=give_back)
+        if status == 206 and "Range" not in request.headers:
+            raise ResponseDecodeError(_A_PART, operation_id=None, json_path="$", body=b"")
+        return RawResponse(status, response.headers, await whole(response, largest))
+
+    def _ended(
+        self,
+        error: BaseException,
+        request: WireRequest,
+        response: aiohttp.ClientResponse | None,
+        watched: Deadline,
+        unsent: Callable[[], None] | None,
+    ) -> BaseException:
+        """What an exchange that ended in an exception raises. The connection is closed: its response was not read."""
+        if response is not None:
+            response.close()
+        if isinstance(error, ApiClientError) or not isinstance(error, (*BROKEN, ValueError, asyncio.CancelledError)):
+            if isinstance(error, RuntimeError) and self.session.closed:
+                return ClientStateError("the aiohttp session in use is closed: open a new client")
+            return error
+        if unsent is not None and (watched.request is None or watched.never_sent):
+            unsent()
+        if not isinstance(error, asyncio.CancelledError):
+            problem: TransportError = _failed(error, request)
+        elif self._deadlines.end(watched):
+            problem = CallTimeoutError(LATE)
+            problem.partial = arrived(error)
+        else:
+            # Frames of the HTTP client, whose locals hold the request's body, do not travel along.
+            error.__suppress_context__ = True
+            return error.with_traceback(None)
+        content = request.content
+        return problem if content is None or content.failure is None else content.failure
 
     async def _send(
         self, request: WireRequest, timeout: aiohttp.ClientTimeout, watched: Deadline
@@ -346,6 +350,25 @@ class Session:
         return arguments
 
 
+def _at_once(response: aiohttp.ClientResponse, largest: int | None) -> bytes | None:
+    """The body of a success, if it is there already and there is nothing to undo; otherwise `None`.
+
+    Args:
+        response: its head is in.
+        largest: bytes the body may have; `None`: no bound.
+
+    Raises:
+        ResponseTooLargeError: it has more.
+    """
+    content, status = response.content, response.status
+    if not 200 <= status < 300 or status == 206 or not content.is_eof() or _CODINGS in response.headers:
+        return None
+    body = content.read_nowait()
+    if largest is not None and len(body) > largest:
+        raise ResponseTooLargeError(largest)
+    return body
+
+
 def _failed(error: Exception, request: WireRequest) -> TransportError:
     """What a failure means where a body may have been on its way."""
     problem = classify(error, safe=request.safe)
@@ -354,12 +377,6 @@ def _failed(error: Exception, request: WireRequest) -> TransportError:
         problem = MaybeSentError(problem.message)
     problem.partial = arrived(error)
     return problem
-
-
-def _drop(response: aiohttp.ClientResponse | None) -> None:
-    """Close the connection of a response that was not read to its end."""
-    if response is not None:
-        response.close()
 
 
 class _NoResend:
