@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from mittwald_async.errors import RateLimitError
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit import (
+    IETF,
     RATELIMIT,
     TUNING,
     X_RATELIMIT,
@@ -19,7 +20,7 @@ from mittwald_async.runtime.ratelimit import (
     Policy,
     RateLimitWait,
 )
-from mittwald_async.runtime.ratelimit import headers as room
+from mittwald_async.runtime.ratelimit import header_values as room
 from mittwald_async.runtime.ratelimit.alarm import ClockAlarm, LoopAlarm
 from mittwald_async.runtime.ratelimit.ceilings import RateCap
 from mittwald_async.runtime.ratelimit.consumption import Consumption
@@ -264,13 +265,13 @@ def test_an_ignored_header_is_reported_once(caplog: pytest.LogCaptureFixture, mo
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         assert HeaderReader(X_RATELIMIT).read(lines) is None
         assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "0"}) is None
-        for name, text in (("RateLimit", '"a";r=x'), ("RateLimit-Policy", "a")):
-            room._items({name: text}, name)  # pyright: ignore[reportPrivateUsage]
+        for name, text in (("RateLimit", '"a";r=x'), ("RateLimit-Policy", "-")):
+            assert HeaderReader(IETF).read({"RateLimit": '"a"', name: text}) is None
     assert [record.getMessage() for record in caplog.records] == [
         "ignoring X-RateLimit-Remaining: '3, 4' (said once)",
         "ignoring X-RateLimit-Limit: '0' (said once)",
         "ignoring RateLimit: '\"a\";r=x' (said once)",
-        "ignoring RateLimit-Policy: 'a' (said once)",
+        "ignoring RateLimit-Policy: '-' (said once)",
     ]
 
 

@@ -13,7 +13,7 @@ from mittwald_async.runtime.ratelimit import IETF, HeaderReader, Limiter, Limite
 from mittwald_async.runtime.ratelimit.alarm import ClockAlarm
 from mittwald_async.runtime.ratelimit.backoff import Backoff
 from mittwald_async.runtime.ratelimit.estimate import Estimate
-from mittwald_async.runtime.ratelimit.headers import MOST_REQUESTS
+from mittwald_async.runtime.ratelimit.header_values import MOST_REQUESTS
 from mittwald_async.runtime.ratelimit.rate_control import RateControl
 
 from ..support.clock import START, VirtualClock, close_to, virtual
