@@ -239,15 +239,15 @@ def test_the_first_client_of_a_window_is_alone_once_all_calls_that_might_hide_ot
         assert (others.proof >= TUNING.alone_after) is (untouched and not foreign)
 
 
-def test_a_hundredth_of_a_large_limit_is_left_over_in_each_window() -> None:
+def test_a_two_hundredth_of_a_large_limit_is_left_over_in_each_window() -> None:
     control = RateControl()
     control.leave(0.0)
     control.active, control.gap = True, 1 / 50
     for _ in range(8):
         control.saw(300, 1.0, 2.0, 1000, 2.0)
     share = 100 / 700
-    over = 300 - (10 + 1 / (2 * share))  # Ten are to be left over, plus those not seen by any client of ours.
-    assert 1 / control.gap == pytest.approx(50 * (1 - 0.04 * share**2) + 0.125 * 0.6 * over / 2)
+    over = 300 - (5 + 1 / (2 * share))  # Five are to be left over, plus those not seen by any client of ours.
+    assert 1 / control.gap == pytest.approx(50 * (1 - 0.02 * share**2) + 0.125 * 0.6 * over / 2)
 
 
 # -- headers -----------------------------------------------------------------------------------------------------------
