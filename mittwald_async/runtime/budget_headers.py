@@ -26,7 +26,7 @@ class BudgetHeaders(msgspec.Struct, frozen=True, kw_only=True):
     """A header that says `yes` on routes that draw on no budget; `None`: there is none."""
     structured: str | None = None
     """Instead of all of the above: the IETF draft's field, `RateLimit` (`"name";r=50;t=30`), beside `RateLimit-Policy`
-    (`"name";q=100;w=60`)."""
+    (`"name";q=100;w=60`); also as draft 7 has them (`limit=100, remaining=50, reset=30` beside `100;w=60`)."""
 
     def __post_init__(self) -> None:
         if self.structured is None and not (self.limit and self.remaining and self.reset):
@@ -42,4 +42,4 @@ RATELIMIT = BudgetHeaders(
 )
 """The older drafts of the IETF: three fields, seconds left."""
 IETF = BudgetHeaders(structured="RateLimit")
-"""The IETF draft of today: `RateLimit` and `RateLimit-Policy` as structured fields."""
+"""The IETF drafts from 7 on: `RateLimit` and `RateLimit-Policy` as structured fields."""

@@ -117,3 +117,27 @@ def test_a_stretch_with_a_quarter_of_our_calls_by_others_starts_over() -> None:
     ratio = consumption.ratio
     assert ratio is not None
     assert close_to(ratio, 1 / 3, 0.2)
+
+
+def test_for_a_single_call_of_somebody_else_nothing_is_kept() -> None:
+    talk = Talk()
+    talk.at = 1.0
+    talk.others(1)
+    calls = 0
+    while talk.estimate.others.count or not calls:
+        talk.call()
+        calls += 1
+    while talk.call() == 0.0:
+        pass
+    assert talk.left <= TUNING.most_headroom
+
+
+def test_below_a_quarter_of_the_limit_nobody_is_excused() -> None:
+    for left, count in ((774, 0), (750, 1)):
+        others = Contention()
+        others.look(3000, gone=11, own=10, in_flight=0, remaining=left, now=0.0, number=1)
+        for turn in range(1, 25):
+            others.look(
+                3000, gone=11 + turn, own=10 + turn, in_flight=0, remaining=left - turn, now=turn / 5, number=turn + 1
+            )
+        assert others.count == count

@@ -25,7 +25,7 @@ from mittwald_async.runtime.ratelimit import (
     BudgetHeaders,
     HeaderReader,
 )
-from mittwald_async.runtime.ratelimit import headers as room
+from mittwald_async.runtime.ratelimit import header_values as room
 from mittwald_async.runtime.ratelimit.headers import EXEMPT
 from mittwald_async.runtime.ratelimit.policy import RateLimitStatus
 
@@ -199,7 +199,7 @@ def test_the_current_draft_is_read(state: str, policy: str, expected: RateLimit)
     "bad",
     [
         "",
-        "default;r=5",
+        "-default;r=5",
         '"a";r=-1',
         '"a";r=x',
         '"a";r=1.5',
@@ -216,7 +216,9 @@ def test_malformed_fields_are_ignored(bad: str) -> None:
 
 
 def test_a_malformed_policy_does_not_affect_the_state() -> None:
-    assert HeaderReader(IETF).read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
+    assert HeaderReader(IETF).read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": '"a;q=5'}) == RateLimit(
+        None, 5, 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,11 +256,93 @@ def test_of_several_budgets_the_one_with_the_fewest_remaining_requests_counts(
         '"a";r=5;t=-9',
         '"a";r=5;t=9 "b";r=1',
         '("a" "b");r=5;t=9',
-        "limit=100, remaining=50, reset=30",
     ],
 )
 def test_a_malformed_field_is_ignored_as_a_whole(bad: str) -> None:
     assert HeaderReader(IETF).read({"RateLimit": bad}) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "expected"),
+    [
+        ("limit=100, remaining=50, reset=5", "100;w=60", RateLimit(100, 50, 5.0)),
+        ("limit=100,remaining=50,reset=5", "", RateLimit(100, 50, 5.0)),
+        ("reset=5, remaining=50,\tlimit=100", "10;w=1, 100;w=60", RateLimit(100, 50, 5.0)),
+        ("limit=100, remaining=50", '10;w=1, 100;w=60;policy="ip"', RateLimit(100, 50, 60.0)),
+        ("limit=100, remaining=50", "10;w=1", RateLimit(100, 50)),
+        ("limit=20, reset=37", "20;w=60", RateLimit(20, None, 37.0)),  # So with some a 429.
+        ("limit=100, remaining=0, reset=0", "", RateLimit(100, 0, 0.0)),
+        ('limit=100;w=60, remaining=50;x="a, b", reset=5, cost=-1.5, free', "", RateLimit(100, 50, 5.0)),
+        ("limit=100, remaining=50, reset=999999", "100;w=60", RateLimit(100, 50)),
+        ("limit=100, remaining=500, reset=5", "", RateLimit(100, 100, 5.0)),
+        ("remaining=50, reset=5", "100;w=60", RateLimit(None, 50, 5.0)),
+        # A gateway and the server behind it, joined by a proxy.
+        ("limit=100, remaining=50, reset=5, limit=10, remaining=3, reset=1", "", RateLimit(10, 3, 1.0)),
+        ("limit=10, remaining=3, reset=1, limit=100, remaining=50, reset=5", "", RateLimit(10, 3, 1.0)),
+        ("limit=99999999, remaining=50, reset=5", "", RateLimit(None, 50, 5.0)),
+    ],
+)
+def test_the_draft_with_a_dictionary_is_read(state: str, policy: str, expected: RateLimit) -> None:
+    told = {"ratelimit": state} | ({"RATELIMIT-POLICY": policy} if policy else {})
+    assert HeaderReader(IETF).read(told) == HeaderReader(IETF).read(CIMultiDict(told)) == expected
+
+
+def test_a_dictionary_on_several_lines_is_one_and_two_are_two() -> None:
+    one = CIMultiDict[str]([("RateLimit", "limit=100"), ("RateLimit", "remaining=50"), ("RateLimit", "reset=5")])
+    assert HeaderReader(IETF).read(one) == RateLimit(100, 50, 5.0)
+    two = CIMultiDict[str](
+        [("RateLimit", "limit=100, remaining=50, reset=5"), ("RateLimit", "limit=10, remaining=3, reset=1")]
+    )
+    assert HeaderReader(IETF).read(two) == RateLimit(10, 3, 1.0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "limit=-1, remaining=50, reset=5",
+        "limit=100, remaining=1.5, reset=5",
+        "limit=100, remaining=\u0663, reset=5",
+        "limit=100, remaining=50, reset=" + "9" * 16,
+        "limit=100, remaining, reset=5",
+        "limit=100, remaining=, reset=5",
+        "limit=100, remaining= 5, reset=5",
+        "limit=100, remaining=?1, reset=5",
+        'limit=100, remaining="50", reset=5',
+        "limit=100, remaining=50, reset=5,",
+        "limit=100,, remaining=50, reset=5",
+        "limit=100, Remaining=50, reset=5",
+        'limit=100, "a";r=5;t=1',
+        "limit=100; remaining=50; reset=5, ?",
+        "limit=0, remaining=0, reset=5",
+        "remaining=99999999, reset=5",
+        "cost=5",
+        "=5",
+    ],
+)
+def test_no_part_of_a_malformed_dictionary_is_believed(bad: str) -> None:
+    assert HeaderReader(IETF).read({"RateLimit": bad}) is None
+
+
+def test_names_without_quotes_are_names_as_well() -> None:
+    told = {"RateLimit": "default;r=50;t=30", "RateLimit-Policy": "default;q=100;w=60"}
+    assert HeaderReader(IETF).read(told) == RateLimit(100, 50, 30.0)
+    quoted = told | {"RateLimit-Policy": '"default";q=100;w=60'}  # Another name.
+    assert HeaderReader(IETF).read(quoted) == RateLimit(None, 50, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("10, 10;w=1", 10),
+        ("10,10;w=1, 50;w=60;burst=9", 10),
+        ("10, 20", None),
+        ("10;w=1", None),
+        ("10, 20, 10;w=1", None),
+    ],
+)
+def test_policies_behind_the_limit_are_no_second_limit(limit: str, expected: int | None) -> None:
+    told = {"RateLimit-Limit": limit, "RateLimit-Remaining": "9", "RateLimit-Reset": "1"}
+    assert HeaderReader(RATELIMIT).read(told) == RateLimit(expected, 9, 1.0)
 
 
 def test_a_field_on_several_lines_is_one_list() -> None:
@@ -340,6 +424,9 @@ _PIECES = st.lists(
             "w=",
             "qu=",
             "pk=",
+            "limit=",
+            "remaining=",
+            "reset=",
             '"',
             "\\",
             " ",
@@ -360,9 +447,8 @@ def test_any_structured_lines_yield_a_budget_or_nothing(states: list[str], polic
     lines = [("RateLimit", one) for one in states] + [("RateLimit-Policy", one) for one in policies]
     told = HeaderReader(IETF).read(CIMultiDict(lines))
     if told is not None:
-        assert told.remaining is not None
-        assert 0 <= told.remaining <= room.MOST_REQUESTS
-        assert told.limit is None or told.remaining <= told.limit <= room.MOST_REQUESTS
+        assert told.remaining is None or 0 <= told.remaining <= room.MOST_REQUESTS
+        assert told.limit is None or (told.remaining or 1) <= told.limit <= room.MOST_REQUESTS
         assert told.reset is None or 0 <= told.reset <= room.MOST_SECONDS
     epoch = HeaderReader(X_RATELIMIT_EPOCH).read({X_NAMES[2]: "1760000030", "Date": date}, lambda: 0.0)
     assert epoch is None or epoch.reset is None or 0 <= epoch.reset <= room.MOST_SECONDS
@@ -377,7 +463,7 @@ def test_header_settings_without_a_name_are_refused() -> None:
 @given(state=st.text(max_size=40), policy=st.text(max_size=40))
 def test_any_structured_field_is_read_without_harm(state: str, policy: str) -> None:
     told = HeaderReader(IETF).read({"RateLimit": state, "RateLimit-Policy": policy})
-    assert told is None or told.remaining is not None
+    assert told is None or told != RateLimit()
 
 
 def test_nothing_is_read_for_an_api_without_a_budget() -> None:

@@ -107,15 +107,26 @@ def test_the_first_client_of_a_window_may_use_two_thirds_until_others_would_have
         assert when(estimate, 0.0) == 0.0
         estimate.sent(0.0)
     assert when(estimate, 0.0) == TUNING.patience
-    for number in range(2, 66):
-        estimate.answered(0.0, 0.1, told(101 - number, 10), False, number)
+    for number in range(3, 67):
+        estimate.answered(0.0, 0.1, told(100 - number, 10), False, number)
         assert (when(estimate, 0.1) == 0.1) is (estimate.in_flight < TUNING.hiding)
-    estimate.answered(0.0, 0.1, told(34, 10), False, 66)  # The last one that may have hidden another client.
+    estimate.answered(0.0, 0.1, told(98, 10), False, 2)  # The last one that may have hidden another client.
     assert estimate.others.proof >= TUNING.alone_after
     for _ in range(32):
         assert when(estimate, 0.1) == 0.1
         estimate.sent(0.1)
     assert estimate.available() == 2
+
+
+def test_a_client_with_the_first_two_calls_of_a_window_is_alone_at_once() -> None:
+    for second, alone in ((98, True), (97, False)):
+        estimate = opened()
+        for _ in range(65):
+            estimate.sent(0.0)
+        estimate.answered(0.0, 0.1, told(95, 10), False, 5)
+        assert when(estimate, 0.1) == TUNING.patience
+        estimate.answered(0.0, 0.1, told(second, 10), False, 2)
+        assert (when(estimate, 0.1) == 0.1) is alone
 
 
 def test_the_first_client_of_a_window_detects_others_in_the_second_response() -> None:

@@ -14,10 +14,10 @@ from mittwald_async.runtime.ratelimit.tuning import TUNING
 def poor(
     remaining: int = 24, limit: int = 100, period: float = 2.0, every: float = 2.0, openings: int = 3
 ) -> RateControl:
-    """Windows that open with a small remainder."""
+    """Windows that open with a small remainder, in which we made too few calls to know our share."""
     control = RateControl()
     for number in range(openings):
-        control.window_over(number * every, limit, period, 5, 5, remaining)
+        control.window_over(number * every, limit, period, 3, 3, remaining)
     return control
 
 
@@ -58,6 +58,26 @@ def test_three_poor_openings_of_short_windows_end_window_mode(
         assert rate(control) == pytest.approx(limit / period * 0.33 * 0.98)
 
 
+@pytest.mark.parametrize(
+    ("own", "all_clients", "share"), [(98, 100, 0.98), (97, 100, 0.33), (25, 100, 0.25), (4, 100, 0.04), (3, 100, 0.33)]
+)
+def test_an_even_rate_begins_with_our_share_of_the_last_whole_window(own: int, all_clients: int, share: float) -> None:
+    control = RateControl()
+    control.saw(76, 1.25, 0.0, 100, 2.0)
+    control.window_over(0.0, 100, 2.0, own, all_clients, 90)
+    for number in range(1, 4):
+        control.window_over(0.5 * number, 100, 2.0, 4, 90, 90)  # What is cut short says nothing of shares.
+    assert rate(control) == pytest.approx(50 * share * 0.98)
+
+
+@pytest.mark.parametrize(("own", "share"), [(98, 0.98), (97, 0.33), (10, 0.33)])
+def test_after_poor_openings_our_share_counts_only_if_it_was_all(own: int, share: float) -> None:
+    control = RateControl()
+    for number in range(3):
+        control.window_over(2.0 * number, 100, 2.0, own, 100, 24)
+    assert rate(control) == pytest.approx(50 * share * 0.98)
+
+
 def test_a_good_opening_resets_the_count_of_poor_ones() -> None:
     control = RateControl()
     for number, remaining in enumerate([24, 24, 90, 24, 24]):
@@ -81,9 +101,9 @@ def test_a_steadily_rising_remainder_has_no_windows(every: float, remaining: int
     control.saw(remaining, reset, 0.0, 100, 2.0)
     control.saw(remaining, 0.5, 0.0, 100, 2.0)
     for number in range(3):
-        control.window_over(number * every, 100, 2.0, 5, 5, 90)
-    assert not control.active  # the first began at an unknown time
-    control.window_over(3 * every, 100, 2.0, 5, 5, 90)
+        control.window_over(number * every, 100, 2.0, 3, 3, 90)
+    assert not control.active  # the first began who knows when
+    control.window_over(3 * every, 100, 2.0, 3, 3, 90)
     assert control.active is active
     if active:
         assert rate(control) == pytest.approx(50 * 0.33 * 0.98)
@@ -183,14 +203,14 @@ def test_a_rate_rises_by_its_share_of_what_is_left_over() -> None:
     assert rate(control) == pytest.approx(16.17), "a window has not passed yet"
     control.saw(40, 1.0, 6.0, 100, 2.0)
     # Share 32.34 / 60 = 0.539; 1 and 1 / (0.539 * 2) = 0.9276 should be left over: 38.0724 too many.
-    # 16.17 * (1 - 0.04 * 0.539²) = 15.9821; step 0.7 * 0.539 = 0.3773 of 0.6 * 38.0724 in 2 s: 4.3094.
-    assert rate(control) == pytest.approx(20.2915, abs=1e-3)
+    # 16.17 * (1 - 0.02 * 0.539²) = 16.0760; step 0.7 * 0.539 = 0.3773 of 0.6 * 38.0724 in 2 s: 4.3094.
+    assert rate(control) == pytest.approx(20.3854, abs=1e-3)
     answers(control, 50, until=8.0, count=7)
-    assert rate(control) == pytest.approx(20.2915, abs=1e-3), "of eight answers one is missing"
+    assert rate(control) == pytest.approx(20.3854, abs=1e-3), "of eight answers one is missing"
     control.saw(60, 1.0, 8.0, 100, 2.0)
-    # Share 40.583 / 50 = 0.81166; 1 + 1 / (0.81166 * 2) = 1.6160 should be left: 48.3840 too many, 10 more than before.
-    # 20.2915 * (1 - 0.04 * 0.65879) = 19.7568; 0.7 * 0.81166 = 0.56816 of (0.6 * 48.3840 + 0.3 * 10) / 2: 9.0991.
-    assert rate(control) == pytest.approx(28.8559, abs=1e-3)
+    # Share 40.771 / 50 = 0.81542; 1 + 1 / (0.81542 * 2) = 1.6132 should be left over: 48.3868 too many, 10 more than before.
+    # 20.3854 * (1 - 0.02 * 0.66491) = 20.1143; 0.7 * 0.81542 = 0.57079 of (0.6 * 48.3868 + 0.3 * 10) / 2: 9.1418.
+    assert rate(control) == pytest.approx(29.2562, abs=1e-3)
 
 
 def test_a_client_with_almost_everything_uses_what_is_left_over_and_slows_down_gently() -> None:
@@ -209,8 +229,8 @@ def test_a_rate_falls_when_too_little_is_left_over() -> None:
     control = poor()
     answers(control, 0, until=6.0)
     # Share 0.3234; 1 + 1.5461 should be left over: 2.5461 too few.
-    # 16.17 * (1 - 0.04 * 0.104588) = 16.10235; 0.3234 of 0.6 * 2.5461 in 2 s less: 0.24702.
-    assert rate(control) == pytest.approx(15.8553, abs=1e-3)
+    # 16.17 * (1 - 0.02 * 0.104588) = 16.13618; 0.3234 of 0.6 * 2.5461 in 2 s less: 0.24702.
+    assert rate(control) == pytest.approx(15.8892, abs=1e-3)
 
 
 def test_a_429_lengthens_the_gap_at_once_and_less_for_a_large_share() -> None:

@@ -8,7 +8,18 @@ from .tuning import TUNING, Tuning
 class Consumption:
     """Others' calls for each of our own lately, and the speed at which what remains falls. Pure."""
 
-    __slots__ = ("_at", "_from", "_from_number", "_from_remaining", "_number", "_remaining", "_tuning", "fall", "ratio")
+    __slots__ = (
+        "_at",
+        "_from",
+        "_from_number",
+        "_from_remaining",
+        "_number",
+        "_remaining",
+        "_tuning",
+        "burst",
+        "fall",
+        "ratio",
+    )
 
     def __init__(self, tuning: Tuning = TUNING) -> None:
         self._tuning = tuning
@@ -16,6 +27,8 @@ class Consumption:
         """Calls of others for each of ours; `None`: not known yet."""
         self.fall: float = 0.0
         """Calls per second, our own included."""
+        self.burst: int = 0
+        """Most calls that others made from one look to the next."""
         self._remaining: int | None = None
         self._at = 0.0
         self._number = 0
@@ -43,11 +56,15 @@ class Consumption:
             self._begin_stretch(remaining, now, number)
         else:
             ours, fell = number - self._number, self._remaining - remaining
-            if (ours < tuning.ratio_every and fell < tuning.ratio_calls) or not ours or now <= self._at:
+            if ours <= 0 or now <= self._at:
+                return False
+            gone = self.ratio is not None and ours * (1 + self.ratio) - fell >= tuning.ratio_calls
+            if ours < tuning.ratio_every and fell < tuning.ratio_calls and not gone:
                 return False
             ratio = max(0.0, fell / ours - 1)
-            self.ratio = ratio if self.ratio is None else (self.ratio + ratio) / 2
+            self.ratio = ratio if self.ratio is None or gone else (self.ratio + ratio) / 2
             self.fall = fell / (now - self._at)
+            self.burst = max(self.burst, fell - ours)
         self._remaining, self._at, self._number = remaining, now, number
         ours = number - self._from_number
         if self._from_remaining - remaining - ours > tuning.quiet_ratio * max(ours, tuning.quiet_calls):

@@ -32,6 +32,7 @@ class Contention:
         "suspect",
         "tail",
         "untouched",
+        "wary",
         "weight",
     )
 
@@ -53,6 +54,8 @@ class Contention:
         """Another client was here before we came; whether it still is is not known."""
         self.untouched: bool = False
         """We had the first call of our first window: a client that came at the same instant knows that it was not first."""
+        self.wary: int = 0
+        """Windows for which bursts of others are expected."""
         self.consumption: Consumption = Consumption(tuning)
         self._excused = 0
         self._last_own = 0
@@ -78,6 +81,7 @@ class Contention:
         if self.foreign or own >= self._tuning.few_own_calls:
             self._last_own, self.last_foreign = own, self.foreign if self.foreign > self._excused else 0
         self.foreign = self._excused = 0
+        self.wary = max(0, self.wary - 1)
         self.consumption.restart()
         self._number_base = number
         self.hiding = 0
@@ -111,6 +115,8 @@ class Contention:
         """
         if number is not None and number <= self._number_base:
             number = None  # Of a window before.
+        elif number is not None and not in_flight:
+            number = max(number, latest)  # All that were sent are over: no count is as exact as this.
         if not self.hiding and in_flight >= self._tuning.hiding:
             self.set_mark(gone, own, in_flight, remaining, latest)
         self.foreign = max(self.foreign, gone - own - in_flight)
@@ -150,6 +156,17 @@ class Contention:
                 if self.untouched and not self.foreign:
                     self.proof = max(self.proof, self._tuning.alone_after)  # Who came when we came had called by then.
 
+    def be_wary(self, limit: int) -> None:
+        """A refusal has shown that others take bursts; of these, large ones empty whatever is kept clear of them."""
+        if self.count and self.consumption.burst <= self._tuning.wary_burst * limit:
+            self.wary = self._tuning.wary_windows
+
+    def second_is_ours(self) -> None:
+        """The second call of a window was ours. If the first was, too, nobody else came when we came: they would have called
+        while our first answer was on its way."""
+        if self.untouched and not self.foreign:
+            self.proof = max(self.proof, self._tuning.alone_after)
+
     def _conclude_alone(self, limit: int) -> None:
         self.consumption.forget()
         self.proof += 1
@@ -175,3 +192,5 @@ class Contention:
             if others
             else 0
         )
+        if self.wary and others > 1:
+            self.tail *= self._tuning.wary_tail

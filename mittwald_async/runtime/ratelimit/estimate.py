@@ -219,16 +219,20 @@ class Estimate:
     def _slowed(self, left: float, spare: int) -> float:
         """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
         turn away a client that joins: the more, the further what remains has fallen below an even line. All clients see the
-        same line, so their shares stay equal. In short windows of many calls no client can join so late that it matters."""
+        same line, so their shares stay equal."""
         tuning = self.tuning
-        many = self.period <= tuning.short_window and self._limit > tuning.small_limit
-        if many or self.others.count < 2 or spare < 1:
+        if (self._is_quick and not self.others.wary) or self.others.count < 2 or spare < 1:
             return 1.0
         most = self.others.count + 1
         # Also where a server states resets of no time at all: nothing is divided by them.
         if left * self._limit >= pow(most, 1 / tuning.line_steepness) * self.period * spare:
             return most
         return pow(max(1.0, left / self.period * self._limit / spare), tuning.line_steepness)
+
+    @property
+    def _is_quick(self) -> bool:
+        """Whether windows are so short, and of so many calls, that no client can join so late that it matters."""
+        return self.period <= self.tuning.short_window and self._limit > self.tuning.small_limit
 
     @property
     def _resets_say_little(self) -> bool:
@@ -243,7 +247,7 @@ class Estimate:
     def _for_few(self, now: float) -> float:
         """What others of no great demand will have taken of the whole window if they go on like that."""
         passed = max(now - self._opened_by, self.tuning.early_part * self.period)
-        return self.others.foreign * self.period / passed
+        return (self.others.foreign - 1) * self.period / passed
 
     # -- what happens to a call -----------------------------------------------------------------------------------------
 
@@ -366,6 +370,8 @@ class Estimate:
             self._same_or_risen(sent_at, now, reading.limit, remaining, reset)
         self._settle_uncertain(sent_at)
         self._look_around(remaining, now, number)
+        if remaining == self._baseline - 2 and self._limit <= self.tuning.plenty:
+            self.others.second_is_ours()
         self.rate.saw(remaining, reset, now, self._limit, self.period)
 
     def contradicts(self, sent_at: float, now: float, reading: RateLimit | None) -> bool:
@@ -431,6 +437,8 @@ class Estimate:
         if 0 <= after < rounding:
             self.skew.too_early(after, min(rounding, self.period / 2) if self.others.count else rounding)
         elif after < 0 and self._could_be_empty(now):
+            if self._is_quick:
+                self.others.be_wary(self._limit)
             self.floor, self._floor_at = 0, now
             self._look_around(0, now)
         else:
@@ -452,6 +460,7 @@ class Estimate:
             tuning.fast_path
             and not self.rate.active
             and others.proof > 0
+            and not (others.untouched and others.proof < tuning.alone_after and self._limit <= tuning.plenty)
             and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
         )
         if others.proof >= tuning.alone_after:
@@ -584,7 +593,7 @@ class Estimate:
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
-        left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.others.count
-        hidden = self.tuning.hidden_part * self._limit
-        little = hidden if others or age > self.tuning.stale_after else self._newcomer_headroom
-        return left <= max(others, little, 2 * self.others.consumption.fall * age)
+        left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.others
+        hidden = others.count or age > self.tuning.stale_after
+        little = self.tuning.hidden_part * self._limit if hidden else self._newcomer_headroom
+        return left <= max(others.count, little, 2 * others.consumption.fall * age, others.consumption.burst)

@@ -22,7 +22,8 @@ from .alarm import Alarm, ClockAlarm, LoopAlarm
 from .backoff import Backoff
 from .ceilings import Ceilings
 from .estimate import Estimate
-from .headers import MOST_SECONDS, HeaderReader
+from .header_values import MOST_SECONDS
+from .headers import HeaderReader
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long

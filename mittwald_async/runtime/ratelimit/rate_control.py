@@ -24,6 +24,7 @@ class RateControl:
         "_entered_with",
         "_fresh_reset",
         "_last_lowest",
+        "_last_share",
         "_lowest",
         "_poor_openings",
         "_quick_windows",
@@ -54,6 +55,8 @@ class RateControl:
         self._began = -inf
         self._fresh_reset = 0.0
         self._share = 1.0
+        self._last_share = tuning.share_at_first
+        """Our part of the calls in the last whole window."""
         self._restart(-inf)
 
     def _restart(self, now: float) -> None:
@@ -85,15 +88,20 @@ class RateControl:
         lasted, self._began = now - self._began, now
         self._quick_windows = self._quick_windows + 1 if lasted < tuning.quick_window * period else 0
         self._poor_openings = self._poor_openings + 1 if remaining < tuning.poor_opening * limit else 0
+        if lasted >= tuning.whole_window * period and own >= tuning.few_own_calls:
+            share = own / max(own, used)
+            self._last_share = share if share >= tuning.surely_alone else min(share, tuning.share_at_first)
         large = limit >= tuning.least_limit and period <= tuning.short_window
         if large and self._poor_openings >= tuning.poor_openings:
             # The window is nearly empty whenever it should have begun: others live on what slides in.
-            self._enter(limit / period * tuning.share_at_first, limit / period)
+            # Then the last whole window tells our share only if it was all ours.
+            alone = self._last_share >= tuning.surely_alone
+            self._enter(limit / period * (self._last_share if alone else tuning.share_at_first), limit / period)
             self._restart(now)
             return
         if large and self._quick_windows >= tuning.quick_windows and self._fresh_reset > tuning.fresh_reset * period:
             # It rises all the time, so there are no windows.
-            self._enter(limit / period * tuning.share_at_first, limit / period)
+            self._enter(limit / period * self._last_share, limit / period)
             self._restart(now)
             return
         if self._begun == -inf or period > tuning.short_window:

@@ -68,6 +68,14 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     line_steepness: float = 2.5
     """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
     higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
+    wary_windows: int = 8
+    """Windows for which a crowd keeps to an even line in short windows as well, after a refusal has shown that others take
+    bursts: a line that falls evenly is low for a short time only, so that a burst seldom meets an almost empty window. It
+    costs 1 % of the budget, so clients that are only among themselves do without."""
+    wary_burst: float = 0.15
+    """Part of the limit: larger bursts are not kept clear of, for that would cost more than the refusals do."""
+    wary_tail: int = 2
+    """Times as many calls are left to others at the end of such a window: a burst then meets fewer calls under way."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
@@ -149,8 +157,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     a window to tell what is left at its end."""
     least_left: float = 1.0
     """Calls to be left over in each window; none left and a refusal is near."""
-    left_part: float = 0.01
-    """The same as a part of the limit: what differing latency shifts from one window to the next."""
+    left_part: float = 0.005
+    """The same as a part of the limit: one call in 200, which differing latency shifts from one window to the next."""
     rate_gain: float = 0.6
     """Part of what is missing or left over that one correction takes up, spread over the time since the last."""
     rate_gain_alone: float = 0.9
@@ -167,10 +175,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     rest_after_refusal: float = 0.5
     """Part of a window for which we rest after a refusal at most: until then nothing comes back."""
     share_at_first: float = 0.33
-    """Share of the budget to begin with where nothing is known of it."""
-    give_back: float = 0.04
+    """Share of the budget to begin with where nothing is known of it, or where others had a part of the last window that says
+    more: a third, as calls that come back one by one hide calls of others."""
+    give_back: float = 0.02
     """Times the square of a client's share: the part of its rate that it gives back with every correction, so that who
-    has much gives to who has little. Eight equal clients give back a thousandth."""
+    has much gives to who has little. Eight equal clients give back a third of a thousandth, two half a hundredth."""
     own_step: float = 0.7
     """At least this part of its share, so that two or three take up quickly what is left over."""
     least_step: float = 0.04
