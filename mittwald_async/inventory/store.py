@@ -219,9 +219,10 @@ class Store:
     def reopen(self, sweep: SweepRecord, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
         with self._file.transaction():
-            self._work_on(sweep.id, sweep.account, needed)
+            # Before the tables are worked on: whether a resource has anything from before is looked up then.
             for name in tables(self._db):
                 Versions(self._db, name, sweep.account, sweep.id).reopen()
+            self._work_on(sweep.id, sweep.account, needed)
             self._db.execute("DELETE FROM failures WHERE sweep = ?", (sweep.id,))
             self._db.execute("DELETE FROM coverage WHERE sweep = ?", (sweep.id,))
             self._db.execute("UPDATE sweeps SET state = 'running', finished_at = NULL WHERE id = ?", (sweep.id,))
