@@ -359,7 +359,8 @@ class Store:
         with self._file.explained():
             if carried:
                 return {name: self._valid(name, self.account) for name in tables(self._db)}
-            return {name: sum(self._flags_of(name)) for name in tables(self._db)}
+            counted = dict(self._select("resource, items", "coverage"))  # Once it has ended.
+            return {name: counted[name] if name in counted else sum(self._flags_of(name)) for name in tables(self._db)}
 
     def nothing_of(self, target: Target) -> list[str]:
         """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""
