@@ -83,7 +83,7 @@ class Database:
         self._patiently(lambda: self.connection.execute("PRAGMA journal_mode = WAL"))
         self.connection.execute("PRAGMA synchronous = NORMAL")
         # 32 MB of log before it is folded into the file: each time waits for the disk.
-        self.connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        self.connection.execute("PRAGMA wal_autocheckpoint = 4000")
         self.connection.execute("PRAGMA cache_size = -16000")
         with self.transaction():
             if is_version_1(self.connection):
