@@ -19,6 +19,10 @@ from .schema import APPLICATION_ID, SCHEMA, VERSION, NameTakenError
 _BUSY_SECONDS = 5.0
 """Another program that has the file for so long is mentioned."""
 
+_PAGE_BYTES = 8192
+"""Page size of new files. Twice SQLite's default, in which only four items fit, takes 5 % less of the CPU time of writing a
+sweep; at four times, the file of a small account, of which most tables have a few rows, has three times the size."""
+
 _PATIENCE = 3600.0
 """Seconds after which a file that another program keeps locked is given up."""
 
@@ -73,12 +77,13 @@ class Database:
         version = self._version()
         if not self._writable:
             return
+        self.connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # Of no effect where the file has pages already.
         self._patiently(lambda: self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}"))
         # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
         self._patiently(lambda: self.connection.execute("PRAGMA journal_mode = WAL"))
         self.connection.execute("PRAGMA synchronous = NORMAL")
         # 32 MB of log before it is folded into the file: each time waits for the disk.
-        self.connection.execute("PRAGMA wal_autocheckpoint = 8000")
+        self.connection.execute("PRAGMA wal_autocheckpoint = 4000")
         self.connection.execute("PRAGMA cache_size = -16000")
         with self.transaction():
             if is_version_1(self.connection):

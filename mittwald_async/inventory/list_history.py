@@ -62,31 +62,38 @@ class ListHistory:
             sweep: its number.
             at: when it ended.
         """
+        stamp = stamped(at)
         known = self._known()
+        if known:
+            self._note_again(sweep, at, known)
+        self._db.execute(
+            "INSERT OR IGNORE INTO list_reads SELECT ?, resource, operation, owner, scope, sweep, ?, ?, 0, 0 "
+            "FROM lists WHERE sweep = ? AND done AND NOT moved",
+            (self._account, stamp, stamp, sweep),
+        )
+        self._note_failures(sweep, stamp)
+        self._forget_owners(sweep)
+
+    def _note_again(self, sweep: int, at: datetime, known: dict[ListId, _Known]) -> None:
+        """Learn from lists that have been read before, or tried, how often things change in them."""
         read: list[tuple[ListId, str]] = []
-        for resource, operation, owner, scope, whole in self._db.execute(
-            "SELECT resource, operation, owner, scope, done AND NOT moved FROM lists WHERE sweep = ?", (sweep,)
+        for resource, operation, owner, scope in self._db.execute(
+            "SELECT resource, operation, owner, scope FROM lists WHERE sweep = ? AND done AND NOT moved", (sweep,)
         ):
-            if whole:
-                read.append(((resource, operation, owner or None), scope))
-        again = {own for own, _ in read if own in known and known[own].verified_sweep != sweep}
-        changes = self._changes(sweep, again)
+            own = (resource, operation, owner or None)
+            if own in known and known[own].verified_sweep != sweep:
+                read.append((own, scope))
+        changes = self._changes(sweep, {own for own, _ in read})
         stamp = stamped(at)
         lines: list[tuple[object, ...]] = []
         for own, scope in read:
-            before = known.get(own)
-            if before is not None and before.verified_sweep == sweep:
-                continue
-            learned = (0.0, 0.0)
-            if before is not None:
-                learned = (before.changes, before.days)
-                if before.verified_at is not None:
-                    elapsed = (at - before.verified_at).total_seconds() / DAY
-                    learned = seen_change(*learned, items=changes[own], elapsed=elapsed)
+            before = known[own]
+            learned = (before.changes, before.days)
+            if before.verified_at is not None:
+                elapsed = (at - before.verified_at).total_seconds() / DAY
+                learned = seen_change(*learned, items=changes[own], elapsed=elapsed)
             lines.append((self._account, *own[:2], own[2] or "", scope, sweep, stamp, stamp, *learned))
         self._db.executemany("INSERT OR REPLACE INTO list_reads VALUES (?,?,?,?,?,?,?,?,?,?)", lines)
-        self._note_failures(sweep, stamp)
-        self._forget_owners(sweep)
 
     def _note_failures(self, sweep: int, stamp: str) -> None:
         """Also lists that fail have been tried."""

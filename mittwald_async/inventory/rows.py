@@ -16,7 +16,7 @@ from ..errors import ResponseDecodeError
 from .catalog import item_type, models_of
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One thing of the account: who it is, whose it is, and the item as the server sent it."""
 
     resource: str
@@ -26,9 +26,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Unique among the rows of a resource in one sweep; the id where that is enough."""
     customer_id: str | None
     project_id: str | None
-    parent_id: str | None = None
-    """Id of the thing the list hangs below, such as the database of a user; `None` for lists of the account, a customer or
-    a project."""
     fetched_at: datetime
     """When this version of the item was seen first."""
     operation: str
@@ -37,6 +34,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The item's JSON, with every property the server sent."""
     drifted: bool = False
     """The item deviates from the document; it is kept as it came."""
+    parent_id: str | None = None
+    """Id of the thing the list hangs below, such as the database of a user; `None` for lists of the account, a customer or
+    a project."""
 
     @property
     def data(self) -> Any:
@@ -63,11 +63,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _unpack = Struct("<q").unpack
+_EMPTY = blake2b(digest_size=8)
 
 
 def content_hash(raw: bytes) -> int:
     """64 bits that stand for an item's JSON, signed as SQLite's integers are."""
-    return _unpack(blake2b(raw, digest_size=8).digest())[0]  # type: ignore[no-any-return]
+    digest = _EMPTY.copy()  # Making one by its parameters takes longer than hashing an item.
+    digest.update(raw)
+    return _unpack(digest.digest())[0]  # type: ignore[no-any-return]
 
 
 def _loads(operation_id: str, raw: bytes, *, strict: bool = False) -> Any:

@@ -219,9 +219,10 @@ class Store:
     def reopen(self, sweep: SweepRecord, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
         with self._file.transaction():
-            self._work_on(sweep.id, sweep.account, needed)
+            # Before the tables are worked on: whether a resource has anything from before is looked up then.
             for name in tables(self._db):
                 Versions(self._db, name, sweep.account, sweep.id).reopen()
+            self._work_on(sweep.id, sweep.account, needed)
             self._db.execute("DELETE FROM failures WHERE sweep = ?", (sweep.id,))
             self._db.execute("DELETE FROM coverage WHERE sweep = ?", (sweep.id,))
             self._db.execute("UPDATE sweeps SET state = 'running', finished_at = NULL WHERE id = ?", (sweep.id,))
@@ -358,7 +359,8 @@ class Store:
         with self._file.explained():
             if carried:
                 return {name: self._valid(name, self.account) for name in tables(self._db)}
-            return {name: sum(self._flags_of(name)) for name in tables(self._db)}
+            counted = dict(self._select("resource, items", "coverage"))  # Once it has ended.
+            return {name: counted[name] if name in counted else sum(self._flags_of(name)) for name in tables(self._db)}
 
     def nothing_of(self, target: Target) -> list[str]:
         """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""

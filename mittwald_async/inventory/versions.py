@@ -48,6 +48,8 @@ class Versions:
         self._insert = f'INSERT INTO "{resource}" ({columns}) VALUES ({marks})'
         replaced = ", ".join(f"{column} = excluded.{column}" for column in INSERTED)
         self._upsert = f"{self._insert} ON CONFLICT (account, key) WHERE to_sweep IS NULL DO UPDATE SET {replaced}"
+        self._valid = f'FROM "{resource}" INDEXED BY "{resource}_now" WHERE account = ? AND to_sweep IS NULL'
+        """Versions that are valid now; read off the index alone."""
         before = db.execute(
             f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <> ? AND to_sweep IS NULL LIMIT 1',
             (account, sweep),
@@ -110,8 +112,7 @@ class Versions:
     def _known(self, keys: list[str]) -> dict[str, _Known]:
         found = self._db.execute(
             f"SELECT key, row_id, content_hash, from_sweep, customer_id, project_id, unseen_since IS NOT NULL "
-            f'FROM "{self._resource}" INDEXED BY "{self._resource}_now" '
-            "WHERE account = ? AND to_sweep IS NULL AND key IN (SELECT value FROM json_each(?))",
+            f"{self._valid} AND key IN (SELECT value FROM json_each(?))",
             (self._account, msgspec.json.encode(keys).decode()),
         )
         return {key: _Known(*rest) for key, *rest in found}
@@ -161,26 +162,24 @@ class Versions:
 
     def settle(self, coverage: Coverage) -> int:
         """Close what is gone for certain, mark what could not be seen; gives the number of items seen."""
+        if self._first:  # What is valid is what this sweep has seen.
+            (count,) = self._db.execute(f"SELECT count(*) {self._valid}", (self._account,)).fetchone()
+            return int(count)
         flags = self.flags()
-        if not self._first:
-            gone: list[int] = []
-            unseen: list[tuple[int, ...]] = []
-            for row_id, missed, place in self._unseen(flags):
-                long_gone = missed is not None and coverage.all_read_after(self._resource, missed)
-                if long_gone or coverage.covers(self._resource, place):
-                    gone.append(row_id)
-                elif coverage.tried(self._resource, place):
-                    unseen.append((self._sweep, row_id))
-            self._close(gone)
-            self._execute_each("UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen)
+        gone: list[int] = []
+        unseen: list[tuple[int, ...]] = []
+        for row_id, missed, place in self._unseen(flags):
+            long_gone = missed is not None and coverage.all_read_after(self._resource, missed)
+            if long_gone or coverage.covers(self._resource, place):
+                gone.append(row_id)
+            elif coverage.tried(self._resource, place):
+                unseen.append((self._sweep, row_id))
+        self._close(gone)
+        self._execute_each("UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen)
         return sum(flags)
 
     def _unseen(self, flags: bytearray) -> Iterable[tuple[int, int | None, Place]]:
-        valid = self._db.execute(
-            f'SELECT row_id FROM "{self._resource}" INDEXED BY "{self._resource}_now" '
-            "WHERE account = ? AND to_sweep IS NULL",
-            (self._account,),
-        )
+        valid = self._db.execute(f"SELECT row_id {self._valid}", (self._account,))
         missing = [row_id for (row_id,) in valid if not flags[row_id]]
         for start in range(0, len(missing), _AT_ONCE):
             yield from [

@@ -313,17 +313,17 @@ def test_a_file_that_is_no_inventory_is_refused_in_the_words_of_a_reader(tmp_pat
 
 def test_old_versions_and_whole_accounts_can_be_pruned(path: Path) -> None:
     for number in range(4):
-        swept(path, {("project", f"p-{n}"): {"description": f"{number} {'x' * 3000}"} for n in range(50)})
+        swept(path, {("project", f"p-{n}"): {"description": f"{number} {'x' * 3000}"} for n in range(100)})
     swept(path, {("project", "p-b"): {"description": "Theirs"}}, account="b")
     size = path.stat().st_size
     with Store(path) as store:
         last = store.last("me")
         assert last is not None
         done = store.prune(last.started_at)
-        assert (done.sweeps, done.versions, done.packed) == (3, 150, True)
-        assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (51,)
+        assert (done.sweeps, done.versions, done.packed) == (3, 300, True)
+        assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (101,)
         store.prune(account="b")
-        assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (50,)
+        assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (100,)
         with pytest.raises(StoreError, match="no account 'b'; it has me"):
             store.prune(account="b")
     assert path.stat().st_size < size / 2

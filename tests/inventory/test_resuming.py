@@ -113,6 +113,23 @@ def test_rows_marked_as_gone_are_restored_when_the_sweep_resumes(path: Path) -> 
         assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep IS NULL").fetchone() == (3,)
 
 
+def test_rows_stay_gone_after_resuming_where_everything_was_gone(path: Path) -> None:
+    """No valid row of a resource is left: resuming must not take the resource for new."""
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        begin(store)
+        store.write([], [DONE], [FAILED])
+        store.finish("incomplete", 1, ["project"])
+        store.reopen(store.sweeps()[-1], TABLES)
+        store.write(PROJECTS[:1], [])
+        store.finish("done", 1, ["project", "domain"])
+        found = store.database.execute("SELECT id, from_sweep, to_sweep FROM project ORDER BY row_id").fetchall()
+        assert found == [("p-0", 1, None), ("p-1", 1, 2), ("p-2", 1, 2)]
+        assert store.counts()["project"] == 1
+
+
 def test_an_interrupted_sweep_marks_nothing_as_gone(path: Path) -> None:
     """Rows not yet seen are neither gone nor missing, since the sweep resumes."""
     with Store(path) as store:
