@@ -23,6 +23,7 @@ from .delta import commit_to_delta
 from .lake import AccountManifest, CurrentRun, FileEntry, Lake, quoted
 from .tables import AccountTables
 from .task import AccountResult, AccountTask, ProjectList, TaskState
+from .tokens import TokenReader
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Surroundings:
         self.pool = pool
         self.clock = clock
         self.writers: asyncio.Semaphore = asyncio.Semaphore(_WRITERS)
+        self.tokens = TokenReader()
         self.worker: str = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -98,10 +100,8 @@ async def in_place(lake: Lake, work: Callable[[], T]) -> T:
 
 async def _client(task: AccountTask, around: Surroundings) -> Mittwald:
     account = task.account
-    # A variable is read at once; files, commands and functions of users may take their time.
-    token = account.token() if account.token_env is not None else await asyncio.to_thread(account.token)
     return Mittwald(
-        token,
+        await around.tokens.read(account),
         base_url=account.base_url,
         session=around.pool,
         clock=around.clock,
