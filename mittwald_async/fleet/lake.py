@@ -20,7 +20,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -297,21 +297,41 @@ class Lake:
         return counts
 
     def show(self, run: str, account: str) -> bool:
-        """Let readers see an account as of a run, once all its parts are published. May be done again at any time."""
+        """Let readers see an account as of a run, once all its parts are published. May be done again at any time.
+
+        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each says
+        first which run is to be seen, then replaces all files, and then looks whether that still stands: who was overtaken
+        makes it again what the other one said. Whoever is the last leaves one run, whole.
+        """
         parts = self.published(run, account)
         if not parts:
             return False
-        finished = max(part.finished_at for part in parts)
-        before = self.current(account)
-        if before is not None and before.run != run and before.finished_at > finished:
-            return True
+        mine, before = _seen(run, parts), self.current(account)
         with self.explained():
-            for resource in dict.fromkeys(name for part in parts for name in part.resources):
+            if before is not None and before.run != run and _order(before) > _order(mine):
+                newer = self.published(before.run, account)
+                if newer:
+                    self._show_parts(account, parts, without={name for part in newer for name in part.resources})
+                return True
+            self._point_to(account, mine)
+            while True:
+                self._show_parts(account, parts)
+                now = self.current(account)
+                if now is None or now.run == mine.run:
+                    return True
+                theirs = self.published(now.run, account) if _order(now) > _order(mine) else ()
+                if theirs:
+                    mine, parts = now, theirs
+                else:
+                    self._point_to(account, mine)
+
+    def _point_to(self, account: str, seen: CurrentRun) -> None:
+        self._replace(self._current_path(account), msgspec.json.encode(seen))
+
+    def _show_parts(self, account: str, parts: Collection[AccountManifest], without: Collection[str] = ()) -> None:
+        for resource in dict.fromkeys(name for part in parts for name in part.resources):
+            if resource not in without:
                 self._show(resource, account, parts)
-            users = [part.user_id for part in parts if part.user_id is not None]
-            now = CurrentRun(run, finished, users[0] if users else None)
-            self._replace(self._current_path(account), msgspec.json.encode(now))
-        return True
 
     def _show(self, resource: str, account: str, parts: Iterable[AccountManifest]) -> None:
         folder = self.view_folder(resource, account)
@@ -471,6 +491,15 @@ class Lake:
         except Exception as error:
             # What clients of object stores raise has no common base.
             raise StoreError(f"{self.url}: {type(error).__name__}: {error}") from error
+
+
+def _seen(run: str, parts: Collection[AccountManifest]) -> CurrentRun:
+    users = [part.user_id for part in parts if part.user_id is not None]
+    return CurrentRun(run, max(part.finished_at for part in parts), users[0] if users else None)
+
+
+def _order(seen: CurrentRun) -> tuple[datetime, str]:
+    return seen.finished_at, seen.run
 
 
 def _part_name(part: int, parts: int) -> str:
