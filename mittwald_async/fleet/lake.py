@@ -22,7 +22,7 @@ import secrets
 import threading
 from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
@@ -116,12 +116,6 @@ def quoted(name: str) -> str:
 def run_id(now: datetime) -> str:
     """A new run's name: names sort by time."""
     return f"{now.astimezone(UTC):{_STAMP}}-{secrets.token_hex(3)}"
-
-
-def run_number(run: str) -> int:
-    """Microseconds since 1970 at which a run began: a number that grows from run to run."""
-    began = datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=UTC)
-    return round((began - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
 
 def _fsspec() -> Any:

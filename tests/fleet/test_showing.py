@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mittwald_async.fleet import Lake
+from mittwald_async.fleet.delta import commit_to_delta, table_url
 from mittwald_async.fleet.lake import AccountManifest, RunRecord, quoted
 from mittwald_async.fleet.tables import AccountTables
 from mittwald_async.inventory import Known
@@ -111,3 +113,18 @@ def test_what_an_older_run_alone_has_is_shown_beside_a_newer_one(tmp_path: Path)
     current = lake.current("shop")
     assert current is not None
     assert current.run == SPLIT
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_the_delta_table_has_the_run_that_readers_of_the_files_see_also_if_it_began_earlier(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.open_for_writing()
+    publish(lake, WHOLE, 1, minute=2)
+    publish(lake, SPLIT, 3, minute=1)
+    for run in (SPLIT, WHOLE):
+        lake.show(run, "shop")
+        assert commit_to_delta(lake, run, "shop")
+    assert not commit_to_delta(lake, SPLIT, "shop")
+    table = importlib.import_module("deltalake").DeltaTable(table_url(lake)).to_pyarrow_table().to_pylist()
+    in_delta = sorted(row["id"] for row in table if row["resource"] == "project")
+    assert in_delta == seen(tmp_path / "lake")["project"] == [f"aaaaaa-{n}" for n in range(PROJECTS)]
