@@ -66,11 +66,11 @@ async def sweep_account(task: AccountTask, around: Surroundings) -> AccountResul
         if earlier is not None:
             # Published by an attempt that could not say so any more.
             await in_place(lake, lambda: _show(lake, task))
-            return _result(earlier, around, 0.0, repeated=True)
+            return result_of(earlier, around.worker)
         await in_place(lake, lambda: _check_place(lake, task))
         manifest = await _AccountSweep(task, lake, around).run()
         await in_place(lake, lambda: _show(lake, task))
-        return _result(manifest, around, around.clock.now() - begin)
+        return result_of(manifest, around.worker, around.clock.now() - begin)
     except MittwaldError as error:
         return AccountResult(
             account=task.account.name,
@@ -251,9 +251,14 @@ def _reason(task: AccountTask, error: Exception) -> str:
     return text
 
 
-def _result(
-    manifest: AccountManifest, around: Surroundings, seconds: float, *, repeated: bool = False
-) -> AccountResult:
+def result_of(manifest: AccountManifest, worker: str = "", seconds: float | None = None) -> AccountResult:
+    """What a manifest says of a sweep, for a summary.
+
+    Args:
+        manifest: of an account, or of a part of one.
+        worker: which swept it just now.
+        seconds: that it took just now; `None`: it had been published before.
+    """
     state: TaskState = "incomplete" if manifest.failures else "done"
     return AccountResult(
         account=manifest.account,
@@ -263,9 +268,9 @@ def _result(
         failed_lists=len(manifest.failures),
         failures=tuple(str(one) for one in manifest.failures[:_NAMED]),
         drifted=manifest.drifted,
-        requests=0 if repeated else manifest.requests,
-        seconds=seconds,
+        requests=0 if seconds is None else manifest.requests,
+        seconds=seconds or 0.0,
         budget=manifest.budget,
-        repeated=repeated,
-        worker=around.worker,
+        repeated=seconds is None,
+        worker=worker,
     )

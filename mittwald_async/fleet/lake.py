@@ -19,11 +19,16 @@ import importlib
 import os
 import re
 import secrets
+import shutil
 import threading
 from collections.abc import Collection, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -38,6 +43,12 @@ FORMAT = 1
 _MARK = "_fleet.json"
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUNS, _CURRENT = "_runs", "_current"
+
+_SPOOLED = 8 << 20
+"""Bytes of a manifest that are held in memory before they go to a temporary file."""
+
+_READ_AT_ONCE = 16
+"""Manifests of accounts that are read at once from an object store."""
 
 LONGEST_NAME = 180
 """Bytes of an account's name in a path: a file system has 255, and temporary names are longer."""
@@ -247,10 +258,22 @@ class Lake:
         """The manifest of a run that has ended."""
         return self._read(self.run_path(run, "manifest.json"), kind)
 
-    def end(self, run: str, content: bytes) -> None:
-        """Write the run's manifest."""
-        with self.explained():
-            self._create(self.run_path(run, "manifest.json"), content)
+    def end(self, run: str, content: Iterable[bytes]) -> None:
+        """Write the run's manifest, whole or not at all. It comes in pieces, as it has a line for every file of the run."""
+        path = self.run_path(run, "manifest.json")
+        with self.explained(), SpooledTemporaryFile(max_size=_SPOOLED) as whole:
+            whole.writelines(content)
+            whole.seek(0)
+            if not self.local:
+                with self.fs.open(path, "wb") as out:
+                    shutil.copyfileobj(whole, out)
+                return
+            with _beside(Path(path)) as temporary:
+                with open(temporary, "wb") as out:
+                    shutil.copyfileobj(whole, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+                temporary.replace(path)
 
     # Accounts
 
@@ -273,6 +296,16 @@ class Lake:
             return ()
         parts = [self._read(f"{folder}/{name}", AccountManifest) for name in names]
         return tuple(part for part in parts if part is not None)
+
+    def published_of(self, run: str, accounts: Iterable[str]) -> Generator[tuple[str, tuple[AccountManifest, ...]]]:
+        """The same of many accounts, in their order: several at once where each takes network time."""
+        if not self.blocking:
+            yield from ((account, self.published(run, account)) for account in accounts)
+            return
+        waiting = iter(accounts)
+        with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+            while some := list(islice(waiting, 4 * _READ_AT_ONCE)):
+                yield from zip(some, threads.map(partial(self.published, run), some), strict=True)
 
     def part(self, run: str, account: str, part: int, parts: int) -> AccountManifest | None:
         """The manifest of one part of an account, if it is published."""
