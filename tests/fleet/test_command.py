@@ -124,6 +124,8 @@ def test_an_interrupted_fleet_prints_how_to_resume(tmp_path: Path, monkeypatch: 
         (("accounts.toml", "-o", "/dev/null/lake"), "/dev/null/lake: Not a directory"),
         (("accounts.toml", "-o", "memory://x", "--delta"), "Delta tables are written to"),
         (("accounts.toml", "-o", "nowhere://x"), "nowhere"),
+        (("accounts.toml", "-o", ""), "--out must name a folder or a URL"),
+        (("accounts.toml", "-o", "memory://x", "--workers", "2"), "is the memory of this process"),
     ],
 )
 def test_wrong_usage_gives_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -132,3 +134,15 @@ def test_wrong_usage_gives_one_line(tmp_path: Path, arguments: tuple[str, ...], 
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_many_accounts_failed_of_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, *[1] * 4) as (_, found):
+        file = accounts_file(tmp_path, found)
+        for number in (0, 2, 3):
+            monkeypatch.setenv(f"FLEET_TOKEN_{number}", f"{SECRET}-wrong")
+        done = command("fleet", str(file), "-o", "lake", "-r", "project", folder=tmp_path)
+    assert done.returncode == 3
+    reasons = [line for line in done.stderr.splitlines() if "401" in line]
+    assert len(reasons) == 1
+    assert "accounts account-1 and 2 more: 401" in reasons[0]
