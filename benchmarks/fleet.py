@@ -217,24 +217,39 @@ async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
 
 async def _busy_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where the workers' processor time is the limit: what they ask is emulated inside them."""
-    accounts, projects, rounds = settings.pick(24, 2), settings.pick(200, 5), settings.pick(3, 1)
+    accounts, projects, rounds = settings.pick(12, 2), settings.pick(100, 5), settings.pick(3, 1)
     table = Table(
         f"{accounts} accounts of {projects} projects that workers emulate themselves",
         ("workers", "requests", "seconds", "requests/s", "× one worker", "CPU s of workers", "CPU s of the fleet"),
     )
     found = busy_accounts(accounts, projects)
     measured: dict[int, list[tuple[float, float, float, int]]] = {1: [], 2: []}
+    counted: dict[int, list[float]] = {1: [], 2: []}
     for turn in range(rounds):
         for workers, results in measured.items():
+            counted[workers].append(await _counting(workers, settings.pick(40_000_000, 1_000_000)))
             results.append(await _busy(found, folder / f"busy{turn}-{workers}", workers))
     median = {workers: sorted(results)[len(results) // 2] for workers, results in measured.items()}
     for workers, (seconds, busy, own, requests) in median.items():
         table.add(workers, requests, seconds, requests / seconds, median[1][0] / seconds, busy, own)
+    plain = {number: sorted(seconds)[len(seconds) // 2] for number, seconds in counted.items()}
     table.notes += [
-        "aim: 1.8 on two cores that have nothing else to do; median of three rounds, one and two workers in turn",
+        "aim: 1.8 on two cores that have nothing else to do; median of the rounds, one and two workers in turn",
+        f"two processes that do nothing but count did {2 * plain[1] / plain[2]:.2f} × the work of one in between: "
+        "what these two cores gave",
         "the fleet: the process of the command, with Dask's scheduler",
     ]
     return table
+
+
+async def _counting(processes: int, number: int) -> float:
+    """Seconds of so many processes that count up to a number each: what the machine gives to that many."""
+    begin = time.perf_counter()
+    program = f"for _ in range({number}): pass"
+    started = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(processes)]
+    for process in started:
+        await process.wait()
+    return time.perf_counter() - begin
 
 
 async def _busy(found: Sequence[Account], lake: Path, workers: int) -> tuple[float, float, float, int]:
