@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
 
 async def _busy_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where the workers' processor time is the limit: what they ask is emulated inside them."""
-    accounts, projects, rounds = settings.pick(12, 2), settings.pick(100, 5), settings.pick(3, 1)
+    accounts, projects, rounds = settings.pick(8, 2), settings.pick(100, 5), settings.pick(3, 1)
     table = Table(
         f"{accounts} accounts of {projects} projects that workers emulate themselves",
         ("workers", "requests", "seconds", "requests/s", "× one worker", "CPU s of workers", "CPU s of the fleet"),
@@ -225,10 +225,18 @@ async def _busy_workers(settings: Settings, folder: Path) -> Table:
     found = busy_accounts(accounts, projects)
     measured: dict[int, list[tuple[float, float, float, int]]] = {1: [], 2: []}
     counted: dict[int, list[float]] = {1: [], 2: []}
-    for turn in range(rounds):
-        for workers, results in measured.items():
-            counted[workers].append(await _counting(workers, settings.pick(40_000_000, 1_000_000)))
-            results.append(await _busy(found, folder / f"busy{turn}-{workers}", workers))
+    async with AsyncExitStack() as stack:
+        executors = {
+            workers: await stack.enter_async_context(EmulatingExecutor(workers=workers, threads=1))
+            for workers in measured
+        }
+        for workers, executor in executors.items():
+            # Imports are not what is measured.
+            await sweep_fleet(found[: workers * 2], folder / f"warm{workers}", executor=executor)
+        for turn in range(rounds):
+            for workers, results in measured.items():
+                counted[workers].append(await _counting(workers, settings.pick(30_000_000, 1_000_000)))
+                results.append(await _busy(found, folder / f"busy{turn}-{workers}", executors[workers]))
     median = {workers: sorted(results)[len(results) // 2] for workers, results in measured.items()}
     for workers, (seconds, busy, own, requests) in median.items():
         table.add(workers, requests, seconds, requests / seconds, median[1][0] / seconds, busy, own)
@@ -252,16 +260,13 @@ async def _counting(processes: int, number: int) -> float:
     return time.perf_counter() - begin
 
 
-async def _busy(found: Sequence[Account], lake: Path, workers: int) -> tuple[float, float, float, int]:
+async def _busy(found: Sequence[Account], lake: Path, executor: DaskExecutor) -> tuple[float, float, float, int]:
     """Seconds, CPU seconds of the workers and of this process, and requests."""
-    async with EmulatingExecutor(workers=workers, threads=1) as executor:
-        # Imports are not what is measured.
-        await sweep_fleet(found[: workers * 2], lake.with_suffix(".warm"), executor=executor)
-        before: dict[str, float] = await executor.client.run(time.process_time)
-        begin, own = time.perf_counter(), time.process_time()
-        summary = await sweep_fleet(found, lake, executor=executor)
-        seconds, own = time.perf_counter() - begin, time.process_time() - own
-        after: dict[str, float] = await executor.client.run(time.process_time)
+    before: dict[str, float] = await executor.client.run(time.process_time)
+    begin, own = time.perf_counter(), time.process_time()
+    summary = await sweep_fleet(found, lake, executor=executor)
+    seconds, own = time.perf_counter() - begin, time.process_time() - own
+    after: dict[str, float] = await executor.client.run(time.process_time)
     if summary.state != "done":
         raise RuntimeError(str(summary.failed[:3]))
     return seconds, sum(after.values()) - sum(before.values()), own, summary.requests
