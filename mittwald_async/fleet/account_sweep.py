@@ -49,6 +49,9 @@ class Surroundings:
         self.pool = pool
         self.clock = clock
         self.writers: asyncio.Semaphore = asyncio.Semaphore(_WRITERS)
+        self.committing: asyncio.Lock = asyncio.Lock()
+        """One commit to a Delta table at a time: deltalake looks at a table without letting other threads run, and its
+        own threads wait for rows of another commit from just these."""
         self.tokens = TokenReader()
         self.worker: str = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -65,11 +68,11 @@ async def sweep_account(task: AccountTask, around: Surroundings) -> AccountResul
         earlier = await in_place(lake, lambda: lake.part(task.run, task.account.name, task.part, task.parts))
         if earlier is not None:
             # Published by an attempt that could not say so any more.
-            await in_place(lake, lambda: _show(lake, task))
+            await _show(lake, task, around)
             return result_of(earlier, around.worker)
         await in_place(lake, lambda: _check_place(lake, task))
         manifest = await _AccountSweep(task, lake, around).run()
-        await in_place(lake, lambda: _show(lake, task))
+        await _show(lake, task, around)
         return result_of(manifest, around.worker, around.clock.now() - begin)
     except MittwaldError as error:
         return AccountResult(
@@ -110,9 +113,11 @@ async def _client(task: AccountTask, around: Surroundings) -> Mittwald:
     )
 
 
-def _show(lake: Lake, task: AccountTask) -> None:
-    if lake.show(task.run, task.account.name) and task.delta:
-        commit_to_delta(lake, task.run, task.account.name)
+async def _show(lake: Lake, task: AccountTask, around: Surroundings) -> None:
+    run, account = task.run, task.account.name
+    if await in_place(lake, lambda: lake.show(run, account)) and task.delta:
+        async with around.committing:
+            await in_place(lake, lambda: commit_to_delta(lake, run, account))
 
 
 class _AccountSweep:
