@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import secrets
 import time
@@ -132,6 +133,7 @@ class DaskExecutor:
                 asynchronous=True,
                 dashboard_address="127.0.0.1:0",  # Without one the usual port is taken, and two fleets disturb each other.
                 host="127.0.0.1",
+                silence_logs=logging.ERROR,  # It warns of every task that ends with the fleet.
             )
         try:
             self._client = await self._connected_to(self._connect_seconds)

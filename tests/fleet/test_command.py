@@ -13,8 +13,11 @@ import pytest
 
 from mittwald_async.emulator import Fault
 from mittwald_async.fleet import Lake
+from mittwald_async.fleet.lake import RunRecord
 
+from ..support.sample_rows import AT
 from .accounts import SECRET, accounts, accounts_file, command, ids, token_of
+from .lakes import RUN, publish
 
 
 def test_from_an_accounts_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +149,13 @@ def test_what_many_accounts_failed_of_is_one_line(tmp_path: Path, monkeypatch: p
     reasons = [line for line in done.stderr.splitlines() if "401" in line]
     assert len(reasons) == 1
     assert "accounts account-1 and 2 more: 401" in reasons[0]
+
+
+def test_a_report_names_the_place_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake("memory://named/lake")
+    lake.open_for_writing()
+    lake.begin(RunRecord(id=RUN, started_at=AT, resources=("project",), accounts=("shop",)))
+    publish(lake, "shop", [])
+    monkeypatch.setattr("mittwald_async.inventory.report.write_report", lambda *_, **__: "r.html")
+    done = command("report", "memory://named/lake", "-o", "r.html", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "memory://named/lake → r.html\n")
