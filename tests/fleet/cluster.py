@@ -70,10 +70,12 @@ class Cluster:
         self._begun = 0
         self._threads = threads
         self._environment = dict(environment or {})
-        self._path = f"{ROOT}{os.pathsep}{path}" if path is not None else str(ROOT)
+        self._path = os.pathsep.join(map(str, (folder / "without", ROOT, *([path] if path is not None else []))))
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(exist_ok=True)
+        # pyarrow imports pandas where it finds it: a second for each process, and nothing here needs it.
+        (self.folder / "without").mkdir(parents=True, exist_ok=True)
+        (self.folder / "without" / "pandas.py").write_text("raise ImportError\n")
         self.start_scheduler()
         for _ in range(self._count):
             self.start_worker()
