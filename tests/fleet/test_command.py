@@ -156,6 +156,10 @@ def test_a_report_names_the_place_as_it_was_typed(tmp_path: Path, monkeypatch: p
     lake.open_for_writing()
     lake.begin(RunRecord(id=RUN, started_at=AT, resources=("project",), accounts=("shop",)))
     publish(lake, "shop", [])
-    monkeypatch.setattr("mittwald_async.inventory.report.write_report", lambda *_, **__: "r.html")
+
+    def written(inventory: Path, out: Path, **_: object) -> Path:
+        return out
+
+    monkeypatch.setattr("mittwald_async.inventory.report.write_report", written)
     done = command("report", "memory://named/lake", "-o", "r.html", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "memory://named/lake → r.html\n")

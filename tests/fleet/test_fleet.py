@@ -509,7 +509,8 @@ async def test_beginning_reads_as_little_for_many_accounts_as_for_few_and_knows_
     """On an object store, everything that is read takes a while, and nothing is under way before."""
     with accounts(monkeypatch, *[1] * 12) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
-        real, read = Lake._read, [0]
+        real: Any = Lake._read  # pyright: ignore[reportPrivateUsage]
+        read = [0]
 
         def counted(self: Lake, path: str, kind: Any) -> Any:
             read[0] += 1
