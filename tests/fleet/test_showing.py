@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,18 +82,26 @@ def seen(lake: Path) -> dict[str, list[str]]:
     return {resource: [own for _, own in ids(lake, resource)] for resource in RESOURCES}
 
 
-@pytest.mark.parametrize(("first", "second"), [(WHOLE, SPLIT), (SPLIT, WHOLE)])
-@pytest.mark.parametrize("newer", [WHOLE, SPLIT])
-@pytest.mark.parametrize("at", range(1, 11))
-def test_readers_see_one_run_whole_whichever_comes_between_at_whatever_moment(
-    tmp_path: Path, first: str, second: str, newer: str, at: int
-) -> None:
-    """The second fleet shows the account while the first one is at it, and both have split it differently."""
-    place = tmp_path / "lake"
+@pytest.fixture(scope="module", params=[WHOLE, SPLIT])
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both runs are published, and one of them is the newer one."""
+    place = tmp_path_factory.mktemp("published") / "lake"
     lake = Lake(place)
     lake.open_for_writing()
     for run, parts in ((WHOLE, 1), (SPLIT, 3)):
-        publish(lake, run, parts, minute=2 if run == newer else 1)
+        publish(lake, run, parts, minute=2 if run == request.param else 1)
+    return place
+
+
+@pytest.mark.parametrize(("first", "second"), [(WHOLE, SPLIT), (SPLIT, WHOLE)])
+@pytest.mark.parametrize("at", range(1, 11))
+def test_readers_see_one_run_whole_whichever_comes_between_at_whatever_moment(
+    tmp_path: Path, published: Path, first: str, second: str, at: int
+) -> None:
+    """The second fleet shows the account while the first one is at it, and both have split it differently."""
+    place = tmp_path / "lake"
+    shutil.copytree(published, place)
+    lake = Lake(place)
     Interrupted(place, at, lambda: Lake(place).show(second, "shop")).show(first, "shop")
     current = lake.current("shop")
     assert current is not None
