@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,7 +125,7 @@ def fleet(
     try:
         summary = run(_run, request)
     except StoppedError as stop:
-        raise StoppedError(stop.code, f"resume with: {again}") from None
+        raise StoppedError(stop.code, f"resume with: {again}" if _has_begun(out) else "run it again") from None
     except MittwaldError as error:
         from ..fleet import ClusterLostError
 
@@ -233,6 +233,16 @@ _NUMBERS = ("rows", "requests", "time")
 def _row(one: AccountResult) -> tuple[str, ...]:
     state = "published before" if one.repeated else one.state
     return (one.account, state, f"{sum(one.rows.values()):,}", f"{one.requests:,}", duration(one.seconds))
+
+
+def _has_begun(out: str) -> bool:
+    """Whether there is a run to go on with; taken for granted where looking would take network time."""
+    from ..fleet import Lake
+
+    with suppress(MittwaldError):
+        lake = Lake(out)
+        return lake.blocking or lake.unfinished() is not None
+    return False
 
 
 def _again(accounts: Path, request: FleetRequest) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mittwald_async.cli.common import TERMINATED, StoppedError
 from mittwald_async.emulator import Fault
 from mittwald_async.fleet import Lake
 from mittwald_async.fleet.lake import RunRecord
@@ -163,3 +164,16 @@ def test_a_report_names_the_place_as_it_was_typed(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("mittwald_async.inventory.report.write_report", written)
     done = command("report", "memory://named/lake", "-o", "r.html", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "memory://named/lake → r.html\n")
+
+
+def test_a_fleet_that_is_stopped_before_it_has_begun_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise StoppedError(TERMINATED)
+
+    monkeypatch.setattr("mittwald_async.cli.fleet.run", stopped)
+    (tmp_path / "accounts.toml").write_text('[accounts.shop]\ntoken_env = "NONE"\n')
+    done = command("fleet", "-r", "project", folder=tmp_path)
+    assert done.returncode == 143
+    assert done.stderr.strip().endswith("terminated; run it again")
