@@ -194,7 +194,7 @@ async def _child(program: tuple[str, str], *arguments: str) -> tuple[float, floa
 
 async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where neither a budget nor the emulator limits, but the answers' latency."""
-    accounts, projects, delay = settings.pick(16, 2), settings.pick(10, 2), 0.1
+    accounts, projects, delay = settings.pick(8, 2), settings.pick(6, 2), 0.1
     table = Table(
         f"{accounts} accounts of {projects} projects, {delay * 1000:.0f} ms an answer, one account at a time per worker",
         ("workers", "requests", "seconds", "requests/s", "× one worker"),
