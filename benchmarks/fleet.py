@@ -16,19 +16,22 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import msgspec
 
-from mittwald_async.fleet import Account, DaskExecutor, FleetSummary, sweep_fleet
-from tests.fleet.cluster import Cluster
+from mittwald_async.fleet import Account, AccountTask, DaskExecutor, FleetSummary, run_account, sweep_fleet
+from tests.fleet.cluster import Cluster, state_dump
 
 from .fleet_cpu import EmulatingExecutor
 from .fleet_cpu import accounts as busy_accounts
 from .fleet_virtual import BUDGET, FleetVerdict
 from .frame import Settings, Table
+
+cloudpickle: Any = importlib.import_module("cloudpickle")
 
 _SECRET = "benchmark-token"
 
@@ -191,7 +194,7 @@ async def _child(program: tuple[str, str], *arguments: str) -> tuple[float, floa
 
 async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where neither a budget nor the emulator limits, but the answers' latency."""
-    accounts, projects, delay = settings.pick(16, 2), settings.pick(10, 2), 0.1
+    accounts, projects, delay = settings.pick(8, 2), settings.pick(6, 2), 0.1
     table = Table(
         f"{accounts} accounts of {projects} projects, {delay * 1000:.0f} ms an answer, one account at a time per worker",
         ("workers", "requests", "seconds", "requests/s", "× one worker"),
@@ -217,36 +220,56 @@ async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
 
 async def _busy_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where the workers' processor time is the limit: what they ask is emulated inside them."""
-    accounts, projects, rounds = settings.pick(24, 2), settings.pick(200, 5), settings.pick(3, 1)
+    accounts, projects, rounds = settings.pick(8, 2), settings.pick(100, 5), settings.pick(3, 1)
     table = Table(
         f"{accounts} accounts of {projects} projects that workers emulate themselves",
         ("workers", "requests", "seconds", "requests/s", "× one worker", "CPU s of workers", "CPU s of the fleet"),
     )
     found = busy_accounts(accounts, projects)
     measured: dict[int, list[tuple[float, float, float, int]]] = {1: [], 2: []}
-    for turn in range(rounds):
-        for workers, results in measured.items():
-            results.append(await _busy(found, folder / f"busy{turn}-{workers}", workers))
+    counted: dict[int, list[float]] = {1: [], 2: []}
+    async with AsyncExitStack() as stack:
+        executors = {
+            workers: await stack.enter_async_context(EmulatingExecutor(workers=workers, threads=1))
+            for workers in measured
+        }
+        for workers, executor in executors.items():
+            # Imports are not what is measured.
+            await sweep_fleet(found[: workers * 2], folder / f"warm{workers}", executor=executor)
+        for turn in range(rounds):
+            for workers, results in measured.items():
+                counted[workers].append(await _counting(workers, settings.pick(30_000_000, 1_000_000)))
+                results.append(await _busy(found, folder / f"busy{turn}-{workers}", executors[workers]))
     median = {workers: sorted(results)[len(results) // 2] for workers, results in measured.items()}
     for workers, (seconds, busy, own, requests) in median.items():
         table.add(workers, requests, seconds, requests / seconds, median[1][0] / seconds, busy, own)
+    plain = {number: sorted(seconds)[len(seconds) // 2] for number, seconds in counted.items()}
     table.notes += [
-        "aim: 1.8 on two cores that have nothing else to do; median of three rounds, one and two workers in turn",
+        "aim: 1.8 on two cores that have nothing else to do; median of the rounds, one and two workers in turn",
+        f"two processes that do nothing but count did {2 * plain[1] / plain[2]:.2f} × the work of one in between: "
+        "what these two cores gave",
         "the fleet: the process of the command, with Dask's scheduler",
     ]
     return table
 
 
-async def _busy(found: Sequence[Account], lake: Path, workers: int) -> tuple[float, float, float, int]:
+async def _counting(processes: int, number: int) -> float:
+    """Seconds of so many processes that count up to a number each: what the machine gives to that many."""
+    begin = time.perf_counter()
+    program = f"for _ in range({number}): pass"
+    started = [await asyncio.create_subprocess_exec(sys.executable, "-c", program) for _ in range(processes)]
+    for process in started:
+        await process.wait()
+    return time.perf_counter() - begin
+
+
+async def _busy(found: Sequence[Account], lake: Path, executor: DaskExecutor) -> tuple[float, float, float, int]:
     """Seconds, CPU seconds of the workers and of this process, and requests."""
-    async with EmulatingExecutor(workers=workers, threads=1) as executor:
-        # Imports are not what is measured.
-        await sweep_fleet(found[: workers * 2], lake.with_suffix(".warm"), executor=executor)
-        before: dict[str, float] = await executor.client.run(time.process_time)
-        begin, own = time.perf_counter(), time.process_time()
-        summary = await sweep_fleet(found, lake, executor=executor)
-        seconds, own = time.perf_counter() - begin, time.process_time() - own
-        after: dict[str, float] = await executor.client.run(time.process_time)
+    before: dict[str, float] = await executor.client.run(time.process_time)
+    begin, own = time.perf_counter(), time.process_time()
+    summary = await sweep_fleet(found, lake, executor=executor)
+    seconds, own = time.perf_counter() - begin, time.process_time() - own
+    after: dict[str, float] = await executor.client.run(time.process_time)
     if summary.state != "done":
         raise RuntimeError(str(summary.failed[:3]))
     return seconds, sum(after.values()) - sum(before.values()), own, summary.requests
@@ -258,28 +281,70 @@ async def _killed(settings: Settings, folder: Path) -> Table:
     accounts, projects = settings.pick(24, 4), settings.pick(4, 2)
     table = Table(
         f"{accounts} accounts on four workers, of which one is killed at random moments",
-        ("kills", "fleets", "accounts published", "rows of each", "rows that differ", "rows twice", "tokens found"),
+        (
+            *("kills", "fleets", "accounts published", "rows of each", "rows that differ", "rows twice"),
+            *("ids that the API has and they have not, or the other way", "places searched", "tokens found"),
+        ),
     )
-    dice, killed, fleets, published, differ, twice, tokens = random.Random(5), 0, 0, 0, 0, 0, 0
+    dice, killed, fleets, published, differ, twice = random.Random(5), 0, 0, 0, 0, 0
+    # Pickled as it is sent to the scheduler.
+    searched: list[bytes] = []
     async with emulator(accounts, projects, 0.1) as found:
         await sweep_fleet(found, folder / "undisturbed")
         expected = list(_rows_readers_see(folder / "undisturbed"))
+        truth = await asyncio.to_thread(_ids_by_api, found)
+        wrong = len(truth ^ {_identity(row) for row in expected if row[0] in _LISTED})
+        searched += [cloudpickle.dumps((run_account, _task(one))) for one in found]
         with Cluster(folder / "cluster", 4, threads=1) as cluster:
             seconds = await _seconds_on(cluster, found, folder / "on-workers")
             while killed < kills:
                 lake = folder / f"killed{fleets}"
-                summary, number = await _sweep_while_killing(cluster, found, lake, seconds, dice)
-                killed, fleets = killed + number, fleets + 1
+                summary, dumps = await _sweep_while_killing(cluster, found, lake, seconds, dice)
+                killed, fleets = killed + len(dumps), fleets + 1
                 rows = list(_rows_readers_see(lake))
                 published += sum(each.published for each in summary.accounts)
                 twice += len(rows) - len(set(rows))
                 differ += len(set(rows) ^ set(expected))
-                tokens += sum(_SECRET.encode() in path.read_bytes() for path in lake.rglob("*") if path.is_file())
-    table.add(killed, fleets, published, len(expected), differ, twice, tokens)
-    table.notes.append(
-        "workers are `dask worker` processes, killed with kill -9; tokens are looked for in all files of the data sets"
-    )
+                wrong += len(truth ^ {_identity(row) for row in rows if row[0] in _LISTED})
+                searched += [*(path.read_bytes() for path in lake.rglob("*") if path.is_file()), *dumps]
+            searched.append(cluster.logs().encode())
+    tokens = sum(_SECRET.encode() in place for place in searched)
+    table.add(killed, fleets, published, len(expected), differ, twice, wrong, len(searched), tokens)
+    table.notes += [
+        "workers are `dask worker` processes, killed with kill -9; what the API has is asked for without this package",
+        "tokens are looked for in the tasks as they are sent, the state of the scheduler and its workers at every kill, "
+        "their logs, and all files of the data sets",
+    ]
     return table
+
+
+_LISTED = {"resource=customer": "/v2/customers", "resource=project": "/v2/projects", "resource=domain": "/v2/domains"}
+"""Lists of a whole account, and where the API has them."""
+_ID = {"resource=customer": "customerId", "resource=domain": "domainId"}
+
+
+def _ids_by_api(found: Sequence[Account]) -> set[tuple[str, str, str]]:
+    """`(resource, account, id)` of the lists, asked for with the standard library."""
+    ids: set[tuple[str, str, str]] = set()
+    for account in found:
+        for resource, path in _LISTED.items():
+            request = Request(f"{account.base_url}{path}?limit=1000")
+            request.add_header("X-Access-Token", os.environ[str(account.token_env)])
+            with urlopen(request, timeout=60) as answer:
+                page = json.load(answer)
+            if not 0 < len(page) < 1000:
+                raise RuntimeError(f"{path}: {len(page)} items are not the whole list of an account")
+            ids |= {(resource, f"account={account.name}", each[_ID.get(resource, "id")]) for each in page}
+    return ids
+
+
+def _identity(row: tuple[str, str, str, bytes]) -> tuple[str, str, str]:
+    resource, account, _, data = row
+    return resource, account, json.loads(data)[_ID.get(resource, "id")]
+
+
+def _task(account: Account) -> AccountTask:
+    return AccountTask(lake="lake", run="run", account=account, resources=("project",))
 
 
 async def _seconds_on(cluster: Cluster, found: Sequence[Account], lake: Path) -> float:
@@ -290,20 +355,22 @@ async def _seconds_on(cluster: Cluster, found: Sequence[Account], lake: Path) ->
 
 async def _sweep_while_killing(
     cluster: Cluster, found: Sequence[Account], lake: Path, seconds: float, dice: random.Random
-) -> tuple[FleetSummary, int]:
-    killed = 0
+) -> tuple[FleetSummary, list[bytes]]:
+    """How the fleet ended, and the state of the cluster at each moment at which a worker was killed."""
+    dumps: list[bytes] = []
     async with DaskExecutor(cluster.address, worker_seconds=300) as executor:
         sweeping = asyncio.create_task(_until_published(found, lake, executor))
         while True:
             await asyncio.wait([sweeping], timeout=dice.uniform(0.1, max(1.0, seconds / 2)))
             if sweeping.done():
-                return await sweeping, killed
+                return await sweeping, dumps
+            dump = await state_dump(cluster.address, lake.with_suffix(f".dump{len(dumps)}"))
+            dumps.append(dump.encode())
             victim = dice.choice([worker for worker in cluster.workers[-4:] if worker.poll() is None])
             victim.kill()
             victim.wait()
             cluster.workers.remove(victim)
             cluster.start_worker()
-            killed += 1
 
 
 async def _until_published(found: Sequence[Account], out: Path, executor: DaskExecutor) -> FleetSummary:

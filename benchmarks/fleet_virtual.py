@@ -131,12 +131,17 @@ async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str], c
 
 
 async def swept(
-    folder: Path, sizes: Sequence[int], resources: Sequence[str], concurrency: int, at_once: int
+    folder: Path,
+    sizes: Sequence[int],
+    resources: Sequence[str],
+    concurrency: int,
+    at_once: int,
+    budget: tuple[int, float] = BUDGET,
 ) -> tuple[FleetSummary, Wire]:
     """Sweep accounts of so many projects each on the running loop's clock; also gives what was sent, by token."""
     # An emulator for each account: what answers is quicker than one that has to look for the token's account.
     calm: dict[str, Any] = {
-        "rate_limit": BUDGET,
+        "rate_limit": budget,
         "clock": "virtual",
         "lag": 0.0,
         "drift": 0.0,

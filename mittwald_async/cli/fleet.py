@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +94,12 @@ def fleet(
     """
     if scheduler is not None and workers is not None:
         raise ConfigurationError("say --scheduler or --workers, not both")
+    if not out.strip():
+        raise ConfigurationError("--out must name a folder or a URL")
+    if out.startswith("memory:") and (scheduler is not None or workers is not None):
+        raise ConfigurationError(
+            f"{out}: is the memory of this process, which workers cannot reach; name a folder or a store"
+        )
     found = accounts_of(accounts)
     if workers is not None and split_over is None:
         workers = min(workers, len(found))  # Further ones would have nothing to do.
@@ -119,7 +125,7 @@ def fleet(
     try:
         summary = run(_run, request)
     except StoppedError as stop:
-        raise StoppedError(stop.code, f"resume with: {again}") from None
+        raise StoppedError(stop.code, f"resume with: {again}" if _has_begun(out) else "run it again") from None
     except MittwaldError as error:
         from ..fleet import ClusterLostError
 
@@ -179,7 +185,7 @@ def _line(progress: FleetProgress) -> str:
         f"{duration(progress.seconds)} {ended:,} of {count(progress.accounts, 'account')}{failed}, "
         f"{progress.under_way:,} running, {count(progress.rows, 'row')}, {count(progress.requests, 'request')}"
     )
-    if progress.eta is None:
+    if progress.eta is None or progress.eta.seconds < 1:
         return line
     return f"{line}, {'at least' if progress.eta.at_least else 'about'} {duration(progress.eta.seconds)} to go"
 
@@ -197,9 +203,9 @@ def _print(summary: FleetSummary, again: str) -> None:
         f"{published:,} of {count(len(ended), 'account')} published, {count(total, 'row')}, "
         f"{count(summary.requests, 'request')}, {duration(summary.seconds)} → {summary.path} (run {summary.run})\n"
     )
+    for line in _errors(ended):
+        message(line, error=True)
     for one in ended:
-        if one.error is not None:
-            message(f"account {one.account}: {one.error}", error=True)
         for failure in one.failures:
             message(f"account {one.account}: failed: {failure}")
         if one.failed_lists > len(one.failures):
@@ -210,12 +216,33 @@ def _print(summary: FleetSummary, again: str) -> None:
         message(f"sweep the accounts whose lists failed again with: {again}")
 
 
+def _errors(ended: Iterable[AccountResult]) -> Iterator[str]:
+    """Why accounts failed: one line for a reason, however many have it."""
+    names: dict[str, list[str]] = {}
+    for one in ended:
+        if one.error is not None:
+            names.setdefault(one.error, []).append(one.account)
+    for reason, having in names.items():
+        first, more = having[0], len(having) - 1
+        yield f"account {first}: {reason}" if not more else f"accounts {first} and {more:,} more: {reason}"
+
+
 _NUMBERS = ("rows", "requests", "time")
 
 
 def _row(one: AccountResult) -> tuple[str, ...]:
     state = "published before" if one.repeated else one.state
     return (one.account, state, f"{sum(one.rows.values()):,}", f"{one.requests:,}", duration(one.seconds))
+
+
+def _has_begun(out: str) -> bool:
+    """Whether there is a run to go on with; taken for granted where looking would take network time."""
+    from ..fleet import Lake
+
+    with suppress(MittwaldError):
+        lake = Lake(out)
+        return lake.blocking or lake.unfinished() is not None
+    return False
 
 
 def _again(accounts: Path, request: FleetRequest) -> str:

@@ -40,6 +40,7 @@ def report(
 
       mittwald-async report inventory.sqlite -o monday.html --locale de
     """
+    from ..fleet.history import url_of
     from ..inventory.report import report_html, write_report
 
     keep_apart({"--out": out}, {"FILE": file, "--mute": mute})
@@ -49,7 +50,7 @@ def report(
         if is_stdout(out):
             emit(report_html(inventory, locale=chosen, mutes=mutes))
             return OK
-        message(f"{file} → {write_report(inventory, out, locale=chosen, mutes=mutes)}")
+        message(f"{url_of(file)} → {write_report(inventory, out, locale=chosen, mutes=mutes)}")
     return OK
 
 

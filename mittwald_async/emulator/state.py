@@ -458,7 +458,10 @@ class World:
         located = self.seeded.ids.locate(id)
         if located is not None:
             return True
-        return any(facts.short is not None and self.key(name, id) is not None for name, facts in KINDS.items())
+        # Not every kind of every account is asked for words such as `self`.
+        return "-" in id and any(
+            facts.short is not None and self.key(name, id) is not None for name, facts in KINDS.items()
+        )
 
     def extension_secret(self, extension_instance_id: str) -> tuple[str, Identity] | None:
         """Secret of an extension instance, and who its token is."""

@@ -49,7 +49,7 @@ class TenantContext(msgspec.Struct, frozen=True):
     record: Callable[[ExecutedWrite], None]
     number: Callable[[], int]
     """Of the current request."""
-    owner: Callable[[Iterable[str]], Tenant | None]
+    owner: Callable[[Iterable[str], Tenant], Tenant | None]
     """The account that one of some ids belongs to."""
 
 
@@ -106,7 +106,7 @@ class Tenant:
         headers.update(budget)
         if not passes:
             raise Fail(429, "RateLimitError", "too many requests")
-        owner = shared.owner(path.values())
+        owner = shared.owner(path.values(), self)
         if owner is not None and owner is not self and operation.secured:
             raise Fail.forbidden()
         strict, checker = self.options.validate, shared.specification.checker

@@ -23,6 +23,7 @@ from .delta import commit_to_delta
 from .lake import AccountManifest, CurrentRun, FileEntry, Lake, quoted
 from .tables import AccountTables
 from .task import AccountResult, AccountTask, ProjectList, TaskState
+from .tokens import TokenReader
 
 T = TypeVar("T")
 
@@ -48,6 +49,10 @@ class Surroundings:
         self.pool = pool
         self.clock = clock
         self.writers: asyncio.Semaphore = asyncio.Semaphore(_WRITERS)
+        self.committing: asyncio.Lock = asyncio.Lock()
+        """One commit to a Delta table at a time: deltalake looks at a table without letting other threads run, and its
+        own threads wait for rows of another commit from just these."""
+        self.tokens = TokenReader()
         self.worker: str = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -63,12 +68,12 @@ async def sweep_account(task: AccountTask, around: Surroundings) -> AccountResul
         earlier = await in_place(lake, lambda: lake.part(task.run, task.account.name, task.part, task.parts))
         if earlier is not None:
             # Published by an attempt that could not say so any more.
-            await in_place(lake, lambda: _show(lake, task))
-            return _result(earlier, around, 0.0, repeated=True)
+            await _show(lake, task, around)
+            return result_of(earlier, around.worker)
         await in_place(lake, lambda: _check_place(lake, task))
         manifest = await _AccountSweep(task, lake, around).run()
-        await in_place(lake, lambda: _show(lake, task))
-        return _result(manifest, around, around.clock.now() - begin)
+        await _show(lake, task, around)
+        return result_of(manifest, around.worker, around.clock.now() - begin)
     except MittwaldError as error:
         return AccountResult(
             account=task.account.name,
@@ -98,10 +103,8 @@ async def in_place(lake: Lake, work: Callable[[], T]) -> T:
 
 async def _client(task: AccountTask, around: Surroundings) -> Mittwald:
     account = task.account
-    # A variable is read at once; files, commands and functions of users may take their time.
-    token = account.token() if account.token_env is not None else await asyncio.to_thread(account.token)
     return Mittwald(
-        token,
+        await around.tokens.read(account),
         base_url=account.base_url,
         session=around.pool,
         clock=around.clock,
@@ -110,9 +113,11 @@ async def _client(task: AccountTask, around: Surroundings) -> Mittwald:
     )
 
 
-def _show(lake: Lake, task: AccountTask) -> None:
-    if lake.show(task.run, task.account.name) and task.delta:
-        commit_to_delta(lake, task.run, task.account.name)
+async def _show(lake: Lake, task: AccountTask, around: Surroundings) -> None:
+    run, account = task.run, task.account.name
+    if await in_place(lake, lambda: lake.show(run, account)) and task.delta:
+        async with around.committing:
+            await in_place(lake, lambda: commit_to_delta(lake, run, account))
 
 
 class _AccountSweep:
@@ -251,9 +256,14 @@ def _reason(task: AccountTask, error: Exception) -> str:
     return text
 
 
-def _result(
-    manifest: AccountManifest, around: Surroundings, seconds: float, *, repeated: bool = False
-) -> AccountResult:
+def result_of(manifest: AccountManifest, worker: str = "", seconds: float | None = None) -> AccountResult:
+    """What a manifest says of a sweep, for a summary.
+
+    Args:
+        manifest: of an account, or of a part of one.
+        worker: which swept it just now.
+        seconds: that it took just now; `None`: it had been published before.
+    """
     state: TaskState = "incomplete" if manifest.failures else "done"
     return AccountResult(
         account=manifest.account,
@@ -263,9 +273,9 @@ def _result(
         failed_lists=len(manifest.failures),
         failures=tuple(str(one) for one in manifest.failures[:_NAMED]),
         drifted=manifest.drifted,
-        requests=0 if repeated else manifest.requests,
-        seconds=seconds,
+        requests=0 if seconds is None else manifest.requests,
+        seconds=seconds or 0.0,
         budget=manifest.budget,
-        repeated=repeated,
-        worker=around.worker,
+        repeated=seconds is None,
+        worker=worker,
     )

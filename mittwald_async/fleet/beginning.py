@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ..inventory import Account, accounts_from, chosen
+from .eta import AccountCost
 from .lake import LONGEST_NAME, Lake, RunRecord, quoted, run_id
 from .task import AccountResult
 
@@ -115,3 +117,30 @@ def _incomplete(lake: Lake) -> RunRecord | None:
             names = tuple(one.account for one in ended.accounts if one.state == "incomplete")
             return msgspec.structs.replace(record, accounts=names) if names else None
     return None
+
+
+_LOOKED_BACK = 5
+"""Runs that are looked at for what accounts took."""
+
+
+class _Took(msgspec.Struct, frozen=True):
+    """What is needed of an account's result to say how long it will take the next time."""
+
+    account: str
+    requests: int
+    budget: tuple[int, float] | None = None
+
+
+class _Costs(msgspec.Struct, frozen=True):
+    accounts: tuple[_Took, ...]
+
+
+def costs_of_last_runs(lake: Lake) -> dict[str, AccountCost]:
+    """What each account took the last time. A few files are read, however many accounts there are."""
+    costs: dict[str, AccountCost] = {}
+    for run in islice(reversed(lake.runs()), _LOOKED_BACK):
+        ended = lake.ended(run, _Costs)
+        for one in ended.accounts if ended is not None else ():
+            if one.requests:  # None, where a run was resumed that had it already.
+                costs.setdefault(one.account, AccountCost(one.requests, one.budget))
+    return costs

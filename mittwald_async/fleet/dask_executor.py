@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import secrets
 import time
@@ -15,7 +16,7 @@ from typing import Any, Self
 from .._install import install_hint
 from ..errors import ConfigurationError, MittwaldError
 from .task import AccountResult, AccountTask
-from .worker import TaskFunction, TaskResult
+from .worker import TaskFunction, TaskResult, carry_out
 
 _RECONNECT_SECONDS = 300.0
 """A scheduler that is being restarted is waited for so long."""
@@ -31,6 +32,10 @@ _MOST_WORKERS = 16
 
 _LOOK_SECONDS = 1.0
 """A lost connection shows within this time, whatever the futures say."""
+
+
+_CLOSE_SECONDS = 5.0
+"""A scheduler that does not answer holds up the end no longer."""
 
 
 class ClusterLostError(MittwaldError):
@@ -128,6 +133,7 @@ class DaskExecutor:
                 asynchronous=True,
                 dashboard_address="127.0.0.1:0",  # Without one the usual port is taken, and two fleets disturb each other.
                 host="127.0.0.1",
+                silence_logs=logging.ERROR,  # It warns of every task that ends with the fleet.
             )
         try:
             self._client = await self._connected_to(self._connect_seconds)
@@ -162,22 +168,27 @@ class DaskExecutor:
     ) -> None:
         if self._client is not None:
             with suppress(Exception):
-                await asyncio.wait_for(self._client.cancel(list(self._open), force=True), 5.0)
+                await asyncio.wait_for(self._client.cancel(list(self._open), force=True), _CLOSE_SECONDS)
         await self._close()
 
     async def _close(self) -> None:
         if self._client is not None:
             with suppress(Exception):
-                await self._client.close(timeout=5.0)
+                await self._client.close(timeout=_CLOSE_SECONDS)
         if self._cluster is not None:
             await self._cluster.close()
 
     async def _connected_to(self, seconds: float) -> Any:
         where = self._address if self._cluster is None else self._cluster
+        client = self._distributed.Client(where, asynchronous=True, timeout=seconds, set_as_default=False)
         try:
-            return await self._distributed.Client(where, asynchronous=True, timeout=seconds, set_as_default=False)
-        except (OSError, TimeoutError) as error:
-            raise ConfigurationError(f"{self._where}: no scheduler answers there ({error})") from None
+            return await client
+        except BaseException as error:
+            with suppress(Exception):
+                await client.close(timeout=_CLOSE_SECONDS)
+            if isinstance(error, OSError | TimeoutError):
+                raise ConfigurationError(f"{self._where}: no scheduler answers there ({error})") from None
+            raise
 
     @property
     def client(self) -> Any:
@@ -195,7 +206,7 @@ class DaskExecutor:
         name = f"{function.__name__}-{task.account.name}-{task.part}-{secrets.token_hex(4)}"
         # Only some of the workers, where others have shown that they cannot write.
         usable = sorted(self._workers_seen - self._unusable) if self._unusable else None
-        future = client.submit(function, task, key=name, pure=False, workers=usable or None)
+        future = client.submit(_on_worker, function, task, key=name, pure=False, workers=usable or None)
         self._open[future] = frozenset(usable or ())
         return future
 
@@ -280,6 +291,18 @@ class DaskExecutor:
         elif now - self._manned >= _NOTICE_SECONDS and self._noticed != self._manned:
             self._noticed = self._manned
             self._on_wait(f"{self._where}: no worker is left; waiting for one")
+
+
+def _on_worker(function: TaskFunction, task: AccountTask) -> TaskResult:
+    """On a worker: until the fleet has ended, be it by Ctrl-C. Dask forgets the task then, and lets its thread go on."""
+    worker = _distributed().get_worker()
+    key = worker.get_current_task()
+
+    def is_wanted() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state != "cancelled"
+
+    return carry_out(function, task, is_wanted)
 
 
 def _say_nothing(_: str) -> None:

@@ -6,12 +6,13 @@ import importlib
 import random
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .._install import install_hint
 from ..errors import ConfigurationError
 from ..inventory import StoreError
-from .lake import AccountManifest, Lake, run_number
+from .lake import AccountManifest, Lake
 from .tables import arrow
 
 _COLUMNS = ("id", "key", "customer_id", "project_id", "parent_id", "fetched_at", "operation", "drifted", "data")
@@ -49,7 +50,9 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
     delta = _deltalake()
     url = table_url(lake)
     parts = lake.published(run, account)
-    number = run_number(run)
+    if not parts:
+        return False
+    number = _number(parts)
     application = f"mittwald-async/{account}"
     failure: Exception | None = None
     for attempt in range(_TRIES):
@@ -65,6 +68,12 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
         # Another account's commit was faster: look again, not all at the same moment.
         time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
     raise StoreError(f"{url}: {failure}") from failure
+
+
+def _number(parts: tuple[AccountManifest, ...]) -> int:
+    """Microseconds since 1970 at which a run was done with an account: the run that readers of the files see wins here, too."""
+    ended = max(part.finished_at for part in parts)
+    return round((ended - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
 
 def delete_from_delta(lake: Lake, account: str) -> None:

@@ -32,6 +32,16 @@ def seconds_needed(cost: AccountCost, each: float) -> float:
     return max(working, seconds_for(cost.requests, cost.budget or BUDGET))
 
 
+def _seconds_of_a_request(finished: Sequence[tuple[AccountCost, float]]) -> float | None:
+    """What accounts took that did not wait for their budget. Where all did, the quickest tells most of what a request takes."""
+    free = [
+        seconds / cost.requests for cost, seconds in finished if not seconds_for(cost.requests, cost.budget or BUDGET)
+    ]
+    if free:
+        return median(free)
+    return min((seconds / cost.requests for cost, seconds in finished), default=None)
+
+
 def estimate(
     *,
     under_way: Iterable[tuple[AccountCost | None, float]],
@@ -50,11 +60,9 @@ def estimate(
     Returns:
         `None` before anything is known of the speed.
     """
-    speeds = [seconds / cost.requests for cost, seconds in finished if cost.requests]
-    if not speeds:
+    each = _seconds_of_a_request([(cost, seconds) for cost, seconds in finished if cost.requests])
+    if each is None:
         return None
-    # Waiting for budgets is counted apart: the quickest tell what a request takes.
-    each = min(speeds)
     typical = AccountCost(
         round(median(cost.requests for cost, _ in finished)),
         next((cost.budget for cost, _ in finished if cost.budget is not None), None),

@@ -19,11 +19,16 @@ import importlib
 import os
 import re
 import secrets
+import shutil
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -38,6 +43,12 @@ FORMAT = 1
 _MARK = "_fleet.json"
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUNS, _CURRENT = "_runs", "_current"
+
+_SPOOLED = 8 << 20
+"""Bytes of a manifest that are held in memory before they go to a temporary file."""
+
+_READ_AT_ONCE = 16
+"""Manifests of accounts that are read at once from an object store."""
 
 LONGEST_NAME = 180
 """Bytes of an account's name in a path: a file system has 255, and temporary names are longer."""
@@ -116,12 +127,6 @@ def quoted(name: str) -> str:
 def run_id(now: datetime) -> str:
     """A new run's name: names sort by time."""
     return f"{now.astimezone(UTC):{_STAMP}}-{secrets.token_hex(3)}"
-
-
-def run_number(run: str) -> int:
-    """Microseconds since 1970 at which a run began: a number that grows from run to run."""
-    began = datetime.strptime(run.partition("-")[0], _STAMP).replace(tzinfo=UTC)
-    return round((began - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 
 
 def _fsspec() -> Any:
@@ -253,10 +258,22 @@ class Lake:
         """The manifest of a run that has ended."""
         return self._read(self.run_path(run, "manifest.json"), kind)
 
-    def end(self, run: str, content: bytes) -> None:
-        """Write the run's manifest."""
-        with self.explained():
-            self._create(self.run_path(run, "manifest.json"), content)
+    def end(self, run: str, content: Iterable[bytes]) -> None:
+        """Write the run's manifest, whole or not at all. It comes in pieces, as it has a line for every file of the run."""
+        path = self.run_path(run, "manifest.json")
+        with self.explained(), SpooledTemporaryFile(max_size=_SPOOLED) as whole:
+            whole.writelines(content)
+            whole.seek(0)
+            if not self.local:
+                with self.fs.open(path, "wb") as out:
+                    shutil.copyfileobj(whole, out)
+                return
+            with _beside(Path(path)) as temporary:
+                with open(temporary, "wb") as out:
+                    shutil.copyfileobj(whole, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+                temporary.replace(path)
 
     # Accounts
 
@@ -280,6 +297,16 @@ class Lake:
         parts = [self._read(f"{folder}/{name}", AccountManifest) for name in names]
         return tuple(part for part in parts if part is not None)
 
+    def published_of(self, run: str, accounts: Iterable[str]) -> Generator[tuple[str, tuple[AccountManifest, ...]]]:
+        """The same of many accounts, in their order: several at once where each takes network time."""
+        if not self.blocking:
+            yield from ((account, self.published(run, account)) for account in accounts)
+            return
+        waiting = iter(accounts)
+        with ThreadPoolExecutor(_READ_AT_ONCE) as threads:
+            while some := list(islice(waiting, 4 * _READ_AT_ONCE)):
+                yield from zip(some, threads.map(partial(self.published, run), some), strict=True)
+
     def part(self, run: str, account: str, part: int, parts: int) -> AccountManifest | None:
         """The manifest of one part of an account, if it is published."""
         return self._read(self.account_path(run, account, _part_name(part, parts)), AccountManifest)
@@ -297,21 +324,41 @@ class Lake:
         return counts
 
     def show(self, run: str, account: str) -> bool:
-        """Let readers see an account as of a run, once all its parts are published. May be done again at any time."""
+        """Let readers see an account as of a run, once all its parts are published. May be done again at any time.
+
+        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each says
+        first which run is to be seen, then replaces all files, and then looks whether that still stands: who was overtaken
+        makes it again what the other one said. Whoever is the last leaves one run, whole.
+        """
         parts = self.published(run, account)
         if not parts:
             return False
-        finished = max(part.finished_at for part in parts)
-        before = self.current(account)
-        if before is not None and before.run != run and before.finished_at > finished:
-            return True
+        mine, before = _seen(run, parts), self.current(account)
         with self.explained():
-            for resource in dict.fromkeys(name for part in parts for name in part.resources):
+            if before is not None and before.run != run and _order(before) > _order(mine):
+                newer = self.published(before.run, account)
+                if newer:
+                    self._show_parts(account, parts, without={name for part in newer for name in part.resources})
+                return True
+            self._point_to(account, mine)
+            while True:
+                self._show_parts(account, parts)
+                now = self.current(account)
+                if now is None or now.run == mine.run:
+                    return True
+                theirs = self.published(now.run, account) if _order(now) > _order(mine) else ()
+                if theirs:
+                    mine, parts = now, theirs
+                else:
+                    self._point_to(account, mine)
+
+    def _point_to(self, account: str, seen: CurrentRun) -> None:
+        self._replace(self._current_path(account), msgspec.json.encode(seen))
+
+    def _show_parts(self, account: str, parts: Collection[AccountManifest], without: Collection[str] = ()) -> None:
+        for resource in dict.fromkeys(name for part in parts for name in part.resources):
+            if resource not in without:
                 self._show(resource, account, parts)
-            users = [part.user_id for part in parts if part.user_id is not None]
-            now = CurrentRun(run, finished, users[0] if users else None)
-            self._replace(self._current_path(account), msgspec.json.encode(now))
-        return True
 
     def _show(self, resource: str, account: str, parts: Iterable[AccountManifest]) -> None:
         folder = self.view_folder(resource, account)
@@ -471,6 +518,15 @@ class Lake:
         except Exception as error:
             # What clients of object stores raise has no common base.
             raise StoreError(f"{self.url}: {type(error).__name__}: {error}") from error
+
+
+def _seen(run: str, parts: Collection[AccountManifest]) -> CurrentRun:
+    users = [part.user_id for part in parts if part.user_id is not None]
+    return CurrentRun(run, max(part.finished_at for part in parts), users[0] if users else None)
+
+
+def _order(seen: CurrentRun) -> tuple[datetime, str]:
+    return seen.finished_at, seen.run
 
 
 def _part_name(part: int, parts: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -44,19 +45,34 @@ def prune_lake(lake: Lake, before: datetime | None = None, *, account: str | Non
         return PrunedLake(0, removed)
     resumable = lake.unfinished()
     runs = accounts = 0
-    for run in lake.runs():
-        record = lake.run(run)
-        if record is None or not _is_over(lake, record, before):
+    records = {run: record for run in lake.runs() if (record := lake.run(run)) is not None}
+    for run, record in records.items():
+        if not _is_over(lake, record, before):
             continue
         if resumable is not None and run == resumable.id:
             continue
-        stay = [name for name in record.accounts if (seen := lake.current(name)) is not None and seen.run == run]
+        stay = {name for name in record.accounts if _is_seen(lake, records, record, name)}
         if not stay:
             lake.forget(run)
             runs, accounts = runs + 1, accounts + len(record.accounts)
             continue
         accounts += sum(lake.forget(run, name) for name in record.accounts if name not in stay)
     return PrunedLake(runs, removed + accounts)
+
+
+def _is_seen(lake: Lake, records: Mapping[str, RunRecord], record: RunRecord, account: str) -> bool:
+    """Whether readers see rows of an account that a run published: all of them, or what no later run swept."""
+    seen = lake.current(account)
+    if seen is None or seen.run == record.id:
+        return seen is not None
+    left = set(record.resources)
+    if seen.run in records:
+        left.difference_update(records[seen.run].resources)
+    later = (one for run, one in records.items() if run > record.id and not left.isdisjoint(one.resources))
+    while left and (one := next(later, None)) is not None:
+        if lake.published(one.id, account):
+            left.difference_update(one.resources)
+    return bool(left) and bool(lake.published(record.id, account))
 
 
 def _is_over(lake: Lake, record: RunRecord, before: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ..inventory import Account, chosen
-from .account_sweep import in_place
-from .beginning import accounts_by_name, new_run, resumed_run
+from .account_sweep import in_place, result_of
+from .beginning import accounts_by_name, costs_of_last_runs, new_run, resumed_run
 from .eta import AccountCost, FleetEta, estimate
 from .executor import Executor, LocalExecutor
-from .lake import FileEntry, Lake, RunRecord
+from .lake import Lake, RunRecord
 from .split import by_project, chunks
 from .summary import FleetSummary, merged
-from .tables import arrow, encoded
+from .tables import arrow, json_lines
 from .task import AccountResult, AccountTask, ProjectList
 from .worker import TaskFunction, TaskResult, find_projects, run_account
 
@@ -204,14 +204,21 @@ class Fleet:
             record = new_run(lake, self._asked, self._accounts, self._options.split_over)
         self._split_over = record.split_over
         self._total = len(record.accounts)
-        for name in record.accounts:
-            earlier = lake.published(record.id, name) if self._options.resume else ()
-            if earlier:
+        self._costs = costs_of_last_runs(lake)
+        if not self._options.resume:
+            for name in record.accounts:
+                self._enqueue(name, record)
+            return record
+        for name, parts in lake.published_of(record.id, record.accounts):
+            if parts:
                 lake.show(record.id, name)
-            self._enqueue(name, record, bool(earlier))
+            if parts and not self._options.delta:
+                self._results[name] = merged([result_of(part) for part in parts])
+            else:
+                self._enqueue(name, record)
         return record
 
-    def _enqueue(self, name: str, record: RunRecord, published: bool) -> None:
+    def _enqueue(self, name: str, record: RunRecord) -> None:
         options = self._options
         share = _BUFFER_BYTES // min(options.at_once, len(record.accounts))
         task = AccountTask(
@@ -224,31 +231,10 @@ class Fleet:
             buffer_bytes=min(_MOST_BUFFER, max(_LEAST_BUFFER, share)),
             delta=options.delta,
         )
-        if published and not options.delta:
-            for part in self._lake.published(record.id, name):
-                counts = {entry.resource: entry.rows for entry in part.files}
-                self._parts.setdefault(name, []).append(
-                    AccountResult(
-                        account=name,
-                        part=part.part,
-                        state="incomplete" if part.failures else "done",
-                        rows=counts,
-                        failed_lists=len(part.failures),
-                        failures=tuple(str(one) for one in part.failures[:5]),
-                        drifted=part.drifted,
-                        repeated=True,
-                    )
-                )
-            self._results[name] = merged(self._parts[name])
-            return
-        current = self._lake.current(name)
-        before = self._lake.published(current.run, name) if current is not None else ()
-        if before:
-            self._costs[name] = AccountCost(sum(part.requests for part in before), before[0].budget)
         if record.split_over is None:
             self._add(task)
             return
-        noted = self._lake.split(record.id, name)
+        noted = self._lake.split(record.id, name) if options.resume else None
         if noted is None:
             self._queue.append((find_projects, task, 1))
         else:
@@ -365,12 +351,19 @@ class Fleet:
             seconds=time.monotonic() - self._begin,
         )
         if all(one.published for one in results):
-            files: list[FileEntry] = [
-                entry
-                for name in record.accounts
-                for part in self._lake.published(record.id, name)
-                for entry in part.files
-            ]
-            content = {"run": record, "accounts": results, "files": files}
-            self._lake.end(record.id, encoded(content))
+            self._lake.end(record.id, self._manifest(record, results))
         return summary
+
+    def _manifest(self, record: RunRecord, results: list[AccountResult]) -> Generator[bytes]:
+        """The run, every account's result and every file, as JSON with a line for each."""
+        files = (
+            entry
+            for _, parts in self._lake.published_of(record.id, record.accounts)
+            for part in parts
+            for entry in part.files
+        )
+        yield b'{"run": ' + msgspec.json.encode(record) + b',\n"accounts": ['
+        yield from json_lines(results)
+        yield b'],\n"files": ['
+        yield from json_lines(files)
+        yield b"]}\n"

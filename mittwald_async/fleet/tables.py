@@ -238,6 +238,9 @@ def merged_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def encoded(value: Any) -> bytes:
-    """JSON, indented for people who look into a data set."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=1)
+def json_lines(values: Iterable[Any]) -> Generator[bytes]:
+    """The values of a JSON array, each on a line of its own."""
+    comma = b"\n"
+    for value in values:
+        yield comma + msgspec.json.encode(value)
+        comma = b",\n"

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import wait
 from typing import Any, TypeAlias, TypeVar
 
 from ..runtime.options import Pool
@@ -20,6 +21,14 @@ CONNECTIONS = 512
 
 TaskResult: TypeAlias = AccountResult | ProjectList
 TaskFunction: TypeAlias = Callable[[AccountTask], TaskResult]
+
+
+_LOOK_SECONDS = 1.0
+"""A task that is no longer wanted ends within this time."""
+
+
+class UnwantedError(Exception):
+    """Nobody waits for the task any more; what it had begun is removed."""
 
 
 def run_account(task: AccountTask) -> AccountResult:
@@ -39,6 +48,16 @@ ON_LOOP: Mapping[TaskFunction, Callable[[AccountTask, Surroundings], Coroutine[A
 """The same as coroutine functions, for executors that live on an event loop."""
 
 
+def carry_out(function: TaskFunction, task: AccountTask, is_wanted: Callable[[], bool]) -> TaskResult:
+    """`function(task)`, as long as it is wanted: a thread cannot be ended, what it waits for can.
+
+    Raises:
+        UnwantedError: it is no longer.
+    """
+    work = ON_LOOP.get(function)
+    return function(task) if work is None else _process().run(work, task, is_wanted)
+
+
 async def open_pool(connections: int = CONNECTIONS) -> Session:
     """Connections for all accounts of an event loop. The code that opens it closes it."""
     return await Session.open(Pool(connections=connections), None, True)
@@ -54,12 +73,22 @@ class _Process:
         threading.Thread(target=self._loop.run_forever, name="fleet", daemon=True).start()
         atexit.register(self._close)
 
-    def run(self, function: Callable[[AccountTask, Surroundings], Coroutine[Any, Any, R]], task: AccountTask) -> R:
+    def run(
+        self,
+        function: Callable[[AccountTask, Surroundings], Coroutine[Any, Any, R]],
+        task: AccountTask,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> R:
         with self._opening:
             if self._around is None:
                 pool = asyncio.run_coroutine_threadsafe(open_pool(), self._loop).result()
                 self._around = Surroundings(pool)
-        return asyncio.run_coroutine_threadsafe(function(task, self._around), self._loop).result()
+        work = asyncio.run_coroutine_threadsafe(function(task, self._around), self._loop)
+        while not wait([work], _LOOK_SECONDS).done:
+            if not is_wanted():
+                work.cancel()
+                raise UnwantedError(f"account {task.account.name}: nobody waits for it any more")
+        return work.result()
 
     def _close(self) -> None:
         around = self._around

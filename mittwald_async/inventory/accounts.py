@@ -6,12 +6,14 @@ when a client is made. So an `Account` may be logged, stored and sent to other m
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import shlex
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
@@ -22,8 +24,19 @@ from ..errors import ConfigurationError
 DEFAULT_FILE = "accounts.toml"
 
 _SOURCES = ("token_env", "token_file", "token_command", "token_function")
-_COMMAND_SECONDS = 60
+COMMAND_SECONDS = 60
 """A command that prints a token may ask a password manager, which may ask a person."""
+
+_commands: set[subprocess.Popen[bytes]] = set()
+"""Commands under way, perhaps in threads that the end of the program does not wait for."""
+
+
+@atexit.register
+def _end_commands() -> None:
+    for command in list(_commands):
+        command.kill()
+        with suppress(subprocess.TimeoutExpired):
+            command.wait(1.0)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,7 +65,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             ConfigurationError: it is not where the account says. The message names the place, never the content.
         """
         if self.token_env is not None:
-            return _one_line(os.environ.get(self.token_env, ""), f"{self._where}the variable {self.token_env}")
+            return _one_line(os.environ.get(self.token_env, ""), self.source)
         if self.token_file is not None:
             return self._from_file(self.token_file)
         if self.token_function is not None:
@@ -60,8 +73,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self._from_command(self.token_command or ())
 
     @property
-    def _where(self) -> str:
-        return f"account {self.name}: "
+    def source(self) -> str:
+        """Where the token is found, for messages: names only."""
+        where = f"account {self.name}: "
+        if self.token_env is not None:
+            return f"{where}the variable {self.token_env}"
+        if self.token_file is not None:
+            return f"{where}token_file {self.token_file}"
+        if self.token_function is not None:
+            return f"{where}token_function {self.token_function}"
+        return f"{where}token_command {(self.token_command or ('',))[0]}"
 
     def _from_file(self, name: str) -> str:
         try:
@@ -69,42 +90,52 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             text = Path(name).expanduser().read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text"
-            raise ConfigurationError(f"{self._where}token_file {name}: {reason}") from None
-        return _one_line(text, f"{self._where}token_file {name}")
+            raise ConfigurationError(f"{self.source}: {reason}") from None
+        return _one_line(text, self.source)
 
     def _from_function(self, path: str) -> str:
-        where = f"{self._where}token_function {path}"
         module, _, name = path.partition(":")
         try:
             function = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigurationError(f"{where} cannot be imported: {error}") from None
+            raise ConfigurationError(f"{self.source} cannot be imported: {error}") from None
         try:
             token = function(self.name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # What it says may hold a token: only its kind is repeated.
-            raise ConfigurationError(f"{where} raised {type(error).__name__}") from None
+            raise ConfigurationError(f"{self.source} raised {type(error).__name__}") from None
         if not isinstance(token, str):
-            raise ConfigurationError(f"{where} must return text, and returned {type(token).__name__}")
-        return _one_line(token, where)
+            raise ConfigurationError(f"{self.source} must return text, and returned {type(token).__name__}")
+        return _one_line(token, self.source)
 
     def _from_command(self, command: Sequence[str]) -> str:
         try:
-            # The user's own command, run without a shell.
-            done = subprocess.run(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=False
-            )
+            code, printed = _run(command)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise ConfigurationError(f"{self._where}token_command {command[0]}: {reason}") from None
+            raise ConfigurationError(f"{self.source}: {reason}") from None
         except subprocess.TimeoutExpired:
-            raise ConfigurationError(
-                f"{self._where}token_command {command[0]}: printed nothing within {_COMMAND_SECONDS} s"
-            ) from None
-        if done.returncode:
+            raise ConfigurationError(f"{self.source}: printed nothing within {COMMAND_SECONDS} s") from None
+        if code:
             # What it printed may hold half a token: it is not repeated here.
-            raise ConfigurationError(f"{self._where}token_command {command[0]}: ended with code {done.returncode}")
-        return _one_line(done.stdout.decode(errors="replace"), f"{self._where}token_command {command[0]}")
+            raise ConfigurationError(f"{self.source}: ended with code {code}")
+        return _one_line(printed.decode(errors="replace"), self.source)
+
+
+def _run(command: Sequence[str]) -> tuple[int, bytes]:
+    """The exit code of the user's own command, run without a shell, and what it printed."""
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        _commands.add(process)
+        try:
+            printed, _ = process.communicate(timeout=COMMAND_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _commands.discard(process)
+        return process.returncode, printed
 
 
 def accounts_from(path: Path | str) -> dict[str, Account]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mittwald_async.emulator import MFA_CODE, PASSWORD, EmulatedAccount, Emulator, OptionError
+from mittwald_async.emulator.behaviours.auth import TokenStore
+from mittwald_async.emulator.state import World
 
 from ..support.emulator_requests import EmulatorClient, ReceivedResponse
 
@@ -119,3 +121,25 @@ def test_invalid_account_settings_are_refused() -> None:
         Emulator(accounts=[EmulatedAccount(projects=-1)])
     with pytest.raises(OptionError, match="rate_limit"):
         Emulator(accounts=[EmulatedAccount(rate_limit=(0, 1.0))])
+
+
+async def test_a_request_for_what_is_an_accounts_own_asks_no_other_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise an emulator of thousands of accounts would answer a few requests a second."""
+    client = EmulatorClient(accounts=[EmulatedAccount(name=f"a{number}", projects=1) for number in range(30)])
+    last = client.emulator.accounts[-1]
+    (project,) = (await asked(client, last.token)).ids
+    looked: list[str] = []
+    owns, knows = World.owns, TokenStore.knows
+
+    def counted_owns(self: World, id: str) -> bool:
+        looked.append(id)
+        return owns(self, id)
+
+    def counted_knows(self: TokenStore, secret: str) -> bool:
+        looked.append(secret)
+        return knows(self, secret)
+
+    monkeypatch.setattr(World, "owns", counted_owns)
+    monkeypatch.setattr(TokenStore, "knows", counted_knows)
+    assert (await asked(client, last.token, f"/v2/projects/{project}")).status == 200
+    assert looked == [last.token, project]

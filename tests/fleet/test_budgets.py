@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.fleet_virtual import BUDGET, RESOURCES, swept
+from benchmarks.fleet_virtual import RESOURCES, swept
 from tests.support.clock import run_virtual
+
+BUDGET = (300, 600.0)
 
 
 def test_an_account_waiting_for_its_budget_does_not_delay_others(tmp_path: Path) -> None:
     """Two accounts are swept at once, and the first needs a second window of its budget."""
-    sizes = [210, *[2] * 6]
-    summary, wire = run_virtual(swept(tmp_path / "lake", sizes, RESOURCES, 8, at_once=2))
+    sizes = [21, *[2] * 6]
+    summary, wire = run_virtual(swept(tmp_path / "lake", sizes, RESOURCES, 8, at_once=2, budget=BUDGET))
     slow, *others = summary.accounts
     assert summary.state == "done"
     assert slow.requests > BUDGET[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import stat
@@ -19,9 +20,11 @@ from mittwald_async.fleet import (
     DaskExecutor,
     FleetProgress,
     FleetSummary,
+    Lake,
     run_account,
     sweep_fleet,
 )
+from mittwald_async.fleet.beginning import new_run
 
 from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
 from .cluster import Cluster, state_dump
@@ -121,12 +124,22 @@ async def test_a_worker_without_disk_a_killed_worker_and_a_scheduler_restart_los
         assert rows(tmp_path / "lake") == rows(tmp_path / "undisturbed")
 
 
-async def test_local_workers_are_started_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with accounts(monkeypatch, 2, 2) as (_, found):
+async def test_local_workers_are_started_and_stopped_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with accounts(monkeypatch, 2, 2) as (api, found):
         async with DaskExecutor(workers=1, threads=2) as executor:
             summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, executor=executor)
             pids = {int(one.worker.rpartition(":")[2]) for one in summary.accounts}
+            # One that is stopped has something under way.
+            api.inject(Fault(delay=2.0))
+            before, run = len(api.requests), new_run(Lake(tmp_path / "lake"), RESOURCES, ["account-1"], None).id
+            task = AccountTask(lake=str(tmp_path / "lake"), run=run, account=found[0], resources=RESOURCES)
+            await executor.submit(run_account, task)
+            while len(api.requests) == before:
+                await asyncio.sleep(0.02)
     assert summary.state == "done"
+    assert "WARNING" not in capfd.readouterr().err
     assert os.getpid() not in pids
     for pid in pids:
         with pytest.raises(ProcessLookupError):

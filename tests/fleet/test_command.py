@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from mittwald_async.cli.common import TERMINATED, StoppedError
 from mittwald_async.emulator import Fault
 from mittwald_async.fleet import Lake
+from mittwald_async.fleet.lake import RunRecord
 
+from ..support.sample_rows import AT
 from .accounts import SECRET, accounts, accounts_file, command, ids, token_of
+from .lakes import RUN, publish
 
 
 def test_from_an_accounts_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +128,8 @@ def test_an_interrupted_fleet_prints_how_to_resume(tmp_path: Path, monkeypatch: 
         (("accounts.toml", "-o", "/dev/null/lake"), "/dev/null/lake: Not a directory"),
         (("accounts.toml", "-o", "memory://x", "--delta"), "Delta tables are written to"),
         (("accounts.toml", "-o", "nowhere://x"), "nowhere"),
+        (("accounts.toml", "-o", ""), "--out must name a folder or a URL"),
+        (("accounts.toml", "-o", "memory://x", "--workers", "2"), "is the memory of this process"),
     ],
 )
 def test_wrong_usage_gives_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -132,3 +138,42 @@ def test_wrong_usage_gives_one_line(tmp_path: Path, arguments: tuple[str, ...], 
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_many_accounts_failed_of_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, *[1] * 4) as (_, found):
+        file = accounts_file(tmp_path, found)
+        for number in (0, 2, 3):
+            monkeypatch.setenv(f"FLEET_TOKEN_{number}", f"{SECRET}-wrong")
+        done = command("fleet", str(file), "-o", "lake", "-r", "project", folder=tmp_path)
+    assert done.returncode == 3
+    reasons = [line for line in done.stderr.splitlines() if "401" in line]
+    assert len(reasons) == 1
+    assert "accounts account-1 and 2 more: 401" in reasons[0]
+
+
+def test_a_report_names_the_place_as_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake("memory://named/lake")
+    lake.open_for_writing()
+    lake.begin(RunRecord(id=RUN, started_at=AT, resources=("project",), accounts=("shop",)))
+    publish(lake, "shop", [])
+
+    def written(inventory: Path, out: Path, **_: object) -> Path:
+        return out
+
+    monkeypatch.setattr("mittwald_async.inventory.report.write_report", written)
+    done = command("report", "memory://named/lake", "-o", "r.html", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "memory://named/lake → r.html\n")
+
+
+def test_a_fleet_that_is_stopped_before_it_has_begun_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise StoppedError(TERMINATED)
+
+    monkeypatch.setattr("mittwald_async.cli.fleet.run", stopped)
+    (tmp_path / "accounts.toml").write_text('[accounts.shop]\ntoken_env = "NONE"\n')
+    done = command("fleet", "-r", "project", folder=tmp_path)
+    assert done.returncode == 143
+    assert done.stderr.strip().endswith("terminated; run it again")

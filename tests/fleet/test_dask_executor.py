@@ -5,16 +5,34 @@ The scheduler and its workers are real and run in this process.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import AsyncGenerator
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mittwald_async.emulator import Fault
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.fleet import Account, AccountResult, AccountTask, ClusterLostError, DaskExecutor, TaskResult
+from mittwald_async.fleet import (
+    Account,
+    AccountResult,
+    AccountTask,
+    ClusterLostError,
+    DaskExecutor,
+    Lake,
+    TaskResult,
+    run_account,
+)
 from mittwald_async.fleet import dask_executor as module
+from mittwald_async.fleet import worker as worker_module
+from mittwald_async.fleet.beginning import new_run
+
+from .accounts import RESOURCES, accounts
 
 distributed: Any = importlib.import_module("distributed")
 
@@ -147,3 +165,52 @@ async def test_a_local_worker_lost_during_startup_is_started_again() -> None:
 def test_more_workers_than_the_machine_can_run_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"at most \d+ on this machine"):
         DaskExecutor(workers=1000)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def test_what_workers_have_under_way_ends_with_the_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise workers would go on for hours after Ctrl-C, and whoever resumes would share the accounts' budgets with them."""
+    monkeypatch.setattr(worker_module, "_LOOK_SECONDS", 0.1)
+    lake = Lake(tmp_path / "lake")
+
+    def attempts() -> Iterable[Path]:
+        return (tmp_path / "lake").glob("_runs/*/account=*/*")
+
+    with accounts(monkeypatch, 3, faults=[Fault(delay=0.3)]) as (api, found):
+        run = new_run(lake, RESOURCES, [found[0].name], None).id
+        task = AccountTask(lake=lake.address, run=run, account=found[0], resources=RESOURCES, concurrency=1)
+        async with cluster(1) as local:
+            async with DaskExecutor(local.scheduler_address) as executor:
+                await executor.submit(run_account, task)
+                await until(lambda: any(attempts()))
+            await until(lambda: not any(attempts()))
+    assert not lake.manifests(run)
+    assert len(api.requests) < 8
+
+
+async def test_a_fleet_that_is_stopped_while_it_connects_closes_what_it_had_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A scheduler that takes the connection and says nothing."""
+    made: list[Any] = []
+    real = distributed.Client
+
+    def noted(*args: Any, **options: Any) -> Any:
+        made.append(real(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(distributed, "Client", noted)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        executor = DaskExecutor(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        connecting = asyncio.create_task(executor.__aenter__())
+        await asyncio.sleep(0.3)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+    assert [client.status for client in made] == ["closed"]

@@ -40,3 +40,20 @@ def test_an_overdue_account_is_expected_to_take_that_much_longer() -> None:
     eta = estimate(under_way=[(cost, 60.0)], waiting=[], places=1, finished=[(cost, 10.0)])
     assert eta is not None
     assert (eta.seconds, eta.at_least) == (0.0, True)
+
+
+def test_accounts_are_expected_to_take_what_most_took_and_not_what_the_quickest_did() -> None:
+    cost = AccountCost(100, BUDGET)
+    eta = estimate(
+        under_way=[], waiting=[cost] * 4, places=2, finished=[(cost, 1.0), (cost, 30.0), (cost, 40.0), (KNOWN, 9.0)]
+    )
+    # A request took 0.003 s, 0.01 s, 0.3 s and 0.4 s: 0.155 s is in the middle, and each place has two accounts of 100.
+    assert eta is not None
+    assert round(eta.seconds, 6) == 31.0
+
+
+def test_waiting_for_a_budget_is_not_taken_for_slowness() -> None:
+    large, small = AccountCost(9001, BUDGET), AccountCost(100, BUDGET)
+    eta = estimate(under_way=[], waiting=[small], places=1, finished=[(large, 1900.0), (small, 10.0), (small, 10.0)])
+    assert eta is not None
+    assert round(eta.seconds, 6) == 10.0

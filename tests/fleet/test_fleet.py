@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from mittwald_async.fleet import (
     run_account,
     sweep_fleet,
 )
+from mittwald_async.fleet.beginning import costs_of_last_runs
 from mittwald_async.inventory import sweep_to
 
 from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
@@ -251,13 +252,18 @@ async def test_a_list_whose_items_move_yields_no_duplicate_row(tmp_path: Path, m
 class Counting:
     """An executor that counts its tasks in flight."""
 
-    def __init__(self, inner: LocalExecutor) -> None:
+    def __init__(self, inner: LocalExecutor, count: Callable[[], int] = int) -> None:
         self._inner = inner
+        self._count = count
+        self.before_the_first = -1
+        """What was counted when the first task came."""
         self.most = 0
         self.places: set[str] = set()
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Any:
         self.places.add(task.lake)
+        if self.before_the_first < 0:
+            self.before_the_first = self._count()
         return await self._inner.submit(function, task)
 
     async def gather(self, handles: Collection[Any]) -> Mapping[Any, TaskResult | BaseException]:
@@ -495,3 +501,38 @@ def test_a_task_can_be_pickled_and_encoded_without_a_token(monkeypatch: pytest.M
     assert account.token() == SECRET
     assert SECRET.encode() not in pickle.dumps(task) + msgspec.json.encode(task) + repr(task).encode()
     assert pickle.loads(pickle.dumps(task)) == task
+
+
+async def test_beginning_reads_as_little_for_many_accounts_as_for_few_and_knows_what_each_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an object store, everything that is read takes a while, and nothing is under way before."""
+    with accounts(monkeypatch, *[1] * 12) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        real: Any = Lake._read  # pyright: ignore[reportPrivateUsage]
+        read = [0]
+
+        def counted(self: Lake, path: str, kind: Any) -> Any:
+            read[0] += 1
+            return real(self, path, kind)
+
+        monkeypatch.setattr(Lake, "_read", counted)
+        async with LocalExecutor() as inner:
+            counting = Counting(inner, lambda: read[0])
+            await sweep_fleet(found, tmp_path / "lake", resources=["project"], executor=counting)
+    assert 0 < counting.before_the_first <= 6
+    costs = costs_of_last_runs(Lake(tmp_path / "lake"))
+    assert {name: cost.requests for name, cost in costs.items()} == {one.name: 2 for one in found}
+
+
+async def test_the_manifest_of_a_run_names_every_account_and_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 5, 1) as (_, found):
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project", "domain"], split_over=2)
+    lake = tmp_path / "lake"
+    manifest = msgspec.json.decode((lake / "_runs" / summary.run / "manifest.json").read_bytes())
+    assert manifest.keys() == {"run", "accounts", "files"}
+    assert [one["account"] for one in manifest["accounts"]] == ["account-1", "account-2"]
+    assert {one["path"] for one in manifest["files"]} == {str(path.relative_to(lake)) for path in lake.rglob("*.pq")}
+    assert sum(one["rows"] for one in manifest["files"]) == sum(summary.rows.values())

@@ -170,11 +170,11 @@ def test_runs_sort_by_time_and_the_newest_unfinished_one_is_resumed(lake: Lake) 
     unfinished = lake.unfinished()
     assert unfinished is not None
     assert unfinished.id == second
-    lake.end(second, b"{}")
+    lake.end(second, [b"{", b"}"])
     unfinished = lake.unfinished()
     assert unfinished is not None
     assert unfinished.id == first
-    lake.end(first, b"{}")
+    lake.end(first, [b"{}"])
     assert lake.unfinished() is None
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.fleet import Lake, prune_lake, sweep_fleet
+from mittwald_async.fleet.history import inventory_of
 from mittwald_async.fleet.lake import RunRecord, run_id
+from mittwald_async.inventory import History
 
 from .accounts import SECRET, accounts, command, ids, token_of
 
@@ -37,6 +39,21 @@ async def test_old_runs_are_pruned_except_what_readers_see(tmp_path: Path, monke
         assert ids(tmp_path / "lake") == seen
         again = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
         assert again.state == "done"
+
+
+async def test_what_only_an_older_run_swept_is_kept_for_looking_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    with accounts(monkeypatch, 2) as (_, found):
+        swept = [
+            await sweep_fleet(found, tmp_path / "lake", resources=[resource])
+            for resource in ("project", "domain", "project", "domain")
+        ]
+    assert prune_lake(lake, FUTURE).runs == 2
+    assert lake.runs() == [one.run for one in swept[2:]]
+    with inventory_of(tmp_path / "lake") as file, History(file) as history:
+        assert {name for one in history.sweeps() for name in one.resources} == {"project", "domain"}
 
 
 async def test_a_run_that_is_resumable_or_may_be_running_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -173,6 +174,28 @@ async def test_delta_tables_can_be_on_an_object_store(bucket: str, monkeypatch: 
     read = table.to_pyarrow_table().to_pylist()
     projects = [(one["account"], one["id"]) for one in read if one["resource"] == "project"]
     assert len(projects) == len(set(projects)) == 5
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+async def test_one_account_at_a_time_is_committed_to_delta_on_an_object_store(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several at once wait for each other without end: deltalake holds on to what its own threads wait for."""
+    under_way: list[str] = []
+    most: list[int] = []
+
+    def commit(lake: Lake, run: str, account: str) -> bool:
+        under_way.append(account)
+        time.sleep(0.02)
+        most.append(len(under_way))
+        under_way.remove(account)
+        return True
+
+    monkeypatch.setattr("mittwald_async.fleet.account_sweep.commit_to_delta", commit)
+    with accounts(monkeypatch, *[1] * 5) as (_, found):
+        summary = await sweep_fleet(found, bucket, resources=["project"], delta=True)
+    assert summary.state == "done"
+    assert most == [1] * 5
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
