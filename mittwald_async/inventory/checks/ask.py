@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from .check import Check, Hit, Skipped
 from .state import InventoryState
-from .walk import Carried, Found, nothing_carried, of_rows, walk
+from .walk import Carried, CheckHits, nothing_carried, of_rows, walk
 
 Key = tuple[str, str]
 """Account and key of an item."""
 
 
-class Outcome(NamedTuple):
+class CheckOutcome(NamedTuple):
     """What a check found."""
 
     now: list[Hit]
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 class Reply(NamedTuple):
     """What checks found in both states, and which could not be made now, or not of everything."""
 
-    outcomes: Mapping[Check, Outcome]
+    outcomes: Mapping[Check, CheckOutcome]
     skipped: Sequence[Skipped]
 
 
@@ -48,9 +48,9 @@ def steps(checks: Iterable[Check]) -> list[list[Check]]:
 
 def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> Reply:
     """Ask the checks of one step of the present state and of the one before."""
-    outcomes: dict[Check, Outcome] = {}
+    outcomes: dict[Check, CheckOutcome] = {}
     skipped: list[Skipped] = []
-    together: Mapping[Check, Found] = _found_together(checks, now, before) if len(checks) > 1 else {}
+    together: Mapping[Check, CheckHits] = _found_together(checks, now, before) if len(checks) > 1 else {}
     for check in checks:
         missing = [name for name in check.needs if not now.has(name)]
         if missing:
@@ -66,7 +66,7 @@ def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | N
         certain = _Certainty(now, check)
         hits = certain.among(found.now)
         earlier, carried = ([], nothing_carried) if before is None else _Certainty(before, check).of(found)
-        outcomes[check] = Outcome(hits, earlier, carried, certain.undecided, certain.blind)
+        outcomes[check] = CheckOutcome(hits, earlier, carried, certain.undecided, certain.blind)
         skipped += [Skipped(check.id, reason) for reason in certain.reasons]
     now.forget()
     return Reply(outcomes, skipped)
@@ -74,7 +74,7 @@ def ask(checks: Sequence[Check], now: InventoryState, before: InventoryState | N
 
 def _found_together(
     checks: Sequence[Check], now: InventoryState, before: InventoryState | None
-) -> Mapping[Check, Found]:
+) -> Mapping[Check, CheckHits]:
     """What checks of single rows of a table find; nothing where that fails: then each check fails by itself."""
     possible = [check for check in checks if all(map(now.has, check.needs))]
     if not possible:
@@ -92,10 +92,10 @@ def _of_query(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode == sqlite3.SQLITE_ERROR
 
 
-def _found(check: Check, now: InventoryState, before: InventoryState | None) -> Found:
+def _found(check: Check, now: InventoryState, before: InventoryState | None) -> CheckHits:
     if of_rows(check):
         return walk([check], now, before)[0]
-    return Found(_hits(check, now), [] if before is None else _hits(check, before), nothing_carried)
+    return CheckHits(_hits(check, now), [] if before is None else _hits(check, before), nothing_carried)
 
 
 def _hits(check: Check, state: InventoryState) -> list[Hit]:
@@ -132,7 +132,7 @@ class _Certainty:
         """What is wrong for certain."""
         return hits if self._unconditional else list(filter(self._is, hits))
 
-    def of(self, found: Found) -> tuple[list[Hit], Carried]:
+    def of(self, found: CheckHits) -> tuple[list[Hit], Carried]:
         """What of a state before was wrong for certain, and what of it is carried."""
         if self._unconditional:
             return found.before, found.carried

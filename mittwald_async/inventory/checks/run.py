@@ -13,7 +13,7 @@ from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
 from ..existing import damaged, require_inventory
 from ..store import Store
-from .ask import Outcome, Reply, ask, steps
+from .ask import CheckOutcome, Reply, ask, steps
 from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Standing
 from .mutes import Mute
 from .names import Names, names
@@ -119,7 +119,7 @@ def _present_names(path: Path) -> Names:
         return names(current(db, ""))
 
 
-def _present(check: Check, outcome: Outcome, compared: Set[str], known: Names) -> list[Finding]:
+def _present(check: Check, outcome: CheckOutcome, compared: Set[str], known: Names) -> list[Finding]:
     """What is wrong now, compared with the state before."""
     earlier = {(hit.account, hit.key) for hit in outcome.before}
 
@@ -133,7 +133,7 @@ def _present(check: Check, outcome: Outcome, compared: Set[str], known: Names) -
     return found
 
 
-def _gone(outcome: Outcome) -> Iterable[Hit]:
+def _gone(outcome: CheckOutcome) -> Iterable[Hit]:
     """What was wrong in the state before, and is not by now for certain."""
     earlier = {(hit.account, hit.key): hit for hit in outcome.before}
     if earlier:

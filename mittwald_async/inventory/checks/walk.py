@@ -19,7 +19,7 @@ Carried = Callable[[str, str], bool]
 """Tells by account and key whether something was found in the state before as it is found now."""
 
 
-class Found(NamedTuple):
+class CheckHits(NamedTuple):
     """What a check finds in both states."""
 
     now: list[Hit]
@@ -46,7 +46,7 @@ def of_rows(check: Check) -> bool:
     return check.find is None and not any(map(BEYOND_ROW.search, (check.subject, check.detail, check.where)))
 
 
-def walk(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> list[Found]:
+def walk(checks: Sequence[Check], now: InventoryState, before: InventoryState | None) -> list[CheckHits]:
     """What each of these checks finds in both states. All are of the same table, and `of_rows`."""
     asked = [_Asked(check.where, check.subject, check.detail) for check in checks]
     judges = [_judge(check, now) for check in checks]
@@ -55,8 +55,8 @@ def walk(checks: Sequence[Check], now: InventoryState, before: InventoryState | 
 
 def _walk_one(
     checks: Sequence[Check], asked: Sequence[_Asked], judges: Sequence[Judge], now: InventoryState
-) -> list[Found]:
-    found = [Found([], [], nothing_carried) for _ in checks]
+) -> list[CheckHits]:
+    found = [CheckHits([], [], nothing_carried) for _ in checks]
     query = _Query(asked)
     readings = [
         _Reading(query.place(one), judge, made.now) for one, judge, made in zip(asked, judges, found, strict=True)
@@ -71,17 +71,17 @@ def _walk_both(
     judges: Sequence[Judge],
     now: InventoryState,
     before: InventoryState,
-) -> list[Found]:
+) -> list[CheckHits]:
     table = checks[0].table
     same_row = before.carries(table)
     query, ended = _Query([*asked, *(one.before() for one in asked)]), _Query(asked)
-    found: list[Found] = []
+    found: list[CheckHits] = []
     readings: list[_Reading] = []
     of_ended: list[_Reading] = []
     for check, one, judge in zip(checks, asked, judges, strict=True):
         judge_before = _judge(check, before)
         same = one.before() == one and judge == judge_before
-        made = Found([], [], same_row if same else nothing_carried)
+        made = CheckHits([], [], same_row if same else nothing_carried)
         found.append(made)
         readings.append(_Reading(query.place(one), judge, made.now))
         if not same:

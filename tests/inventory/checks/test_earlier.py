@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.inventory.checks import Check, all_checks, run_checks
-from mittwald_async.inventory.checks.ask import Outcome, ask, steps
+from mittwald_async.inventory.checks.ask import CheckOutcome, ask, steps
 from mittwald_async.inventory.checks.names import names
 from mittwald_async.inventory.checks.run import opened
 from mittwald_async.inventory.checks.state import InventoryState, before, current
@@ -80,14 +80,14 @@ def said_of(state: InventoryState) -> Said:
     }
 
 
-def outcomes(now: InventoryState, earlier: InventoryState | None) -> dict[Check, Outcome]:
-    found: dict[Check, Outcome] = {}
+def outcomes(now: InventoryState, earlier: InventoryState | None) -> dict[Check, CheckOutcome]:
+    found: dict[Check, CheckOutcome] = {}
     for step in steps(all_checks()):
         found.update(ask(step, now, earlier).outcomes)
     return found
 
 
-def keys_before(outcome: Outcome) -> set[tuple[str, str]]:
+def keys_before(outcome: CheckOutcome) -> set[tuple[str, str]]:
     carried = {(hit.account, hit.key) for hit in outcome.now if outcome.carried(hit.account, hit.key)}
     return carried | {(hit.account, hit.key) for hit in outcome.before}
 

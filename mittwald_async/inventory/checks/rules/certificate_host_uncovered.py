@@ -12,7 +12,7 @@ from ._json import texts
 _CHOSEN = "json_extract(r.data, '$.tls.certificateId')"
 
 
-class _Names(msgspec.Struct, frozen=True):
+class _CoverageJudge(msgspec.Struct, frozen=True):
     """The host names of each certificate, by account and id."""
 
     of: Mapping[tuple[str, str], Set[str]]
@@ -24,7 +24,7 @@ class _Names(msgspec.Struct, frozen=True):
         return [f"the certificate names {', '.join(sorted(covered))}"]
 
 
-def _names(state: InventoryReader) -> _Names:
+def _names(state: InventoryReader) -> _CoverageJudge:
     chosen = state.tally("ingress", _CHOSEN, where=f"{_CHOSEN} IS NOT NULL")
     names: dict[tuple[str, str], set[str]] = {}
     if chosen:
@@ -33,7 +33,7 @@ def _names(state: InventoryReader) -> _Names:
             if (account, certificate) in chosen:
                 named = [*texts(listed), *([common] if isinstance(common, str) else ())]
                 names.setdefault((account, certificate), set()).update(map(str.lower, named))
-    return _Names(names)
+    return _CoverageJudge(names)
 
 
 def covers(names: Set[str], host: str) -> bool:

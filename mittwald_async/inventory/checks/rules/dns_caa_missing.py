@@ -10,7 +10,7 @@ from ..check import Check
 from ._dns import Elsewhere, Name, elsewhere, registered
 
 
-class _Without(msgspec.Struct, frozen=True):
+class _CaaJudge(msgspec.Struct, frozen=True):
     own: Set[Name]
     elsewhere: Elsewhere
 
@@ -32,5 +32,5 @@ CHECK = Check(
     reads=("domain",),
     subject="r.domain",
     where="json_extract(r.data, '$.recordSet.caa.records') IS NULL",
-    judge=lambda state: _Without(state.once(registered), state.once(elsewhere)),
+    judge=lambda state: _CaaJudge(state.once(registered), state.once(elsewhere)),
 )

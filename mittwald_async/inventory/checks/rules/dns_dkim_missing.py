@@ -10,7 +10,7 @@ from ..check import Check, InventoryReader
 from ._dns import Elsewhere, Name, elsewhere, mail_domains, zones
 
 
-class _Without(msgspec.Struct, frozen=True):
+class _DkimJudge(msgspec.Struct, frozen=True):
     senders: Set[Name]
     keys: Set[Name]
     """Domains with a zone below their _domainkey."""
@@ -40,5 +40,5 @@ CHECK = Check(
     absent=("dns_zone",),
     subject="r.domain",
     where="1",
-    judge=lambda state: _Without(state.once(mail_domains), _keys(state), state.once(elsewhere)),
+    judge=lambda state: _DkimJudge(state.once(mail_domains), _keys(state), state.once(elsewhere)),
 )

@@ -10,7 +10,7 @@ from ..check import Check, InventoryReader
 from ._dns import Elsewhere, Name, elsewhere, mail_domains, parents, zones
 
 
-class _Without(msgspec.Struct, frozen=True):
+class _DmarcJudge(msgspec.Struct, frozen=True):
     senders: Set[Name]
     policies: Set[Name]
     """Zones named _dmarc with a policy."""
@@ -45,5 +45,5 @@ CHECK = Check(
     absent=("dns_zone",),
     subject="r.domain",
     where="1",
-    judge=lambda state: _Without(state.once(mail_domains), _policies(state), state.once(elsewhere)),
+    judge=lambda state: _DmarcJudge(state.once(mail_domains), _policies(state), state.once(elsewhere)),
 )

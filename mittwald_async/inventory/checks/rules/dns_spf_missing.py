@@ -11,7 +11,7 @@ from ._dns import TXT, Elsewhere, Name, elsewhere, is_spf, mail_domains
 from ._json import texts
 
 
-class _Without(msgspec.Struct, frozen=True):
+class _SpfJudge(msgspec.Struct, frozen=True):
     senders: Set[Name]
     elsewhere: Elsewhere
 
@@ -34,5 +34,5 @@ CHECK = Check(
     subject="r.domain",
     detail=TXT,
     where="1",
-    judge=lambda state: _Without(state.once(mail_domains), state.once(elsewhere)),
+    judge=lambda state: _SpfJudge(state.once(mail_domains), state.once(elsewhere)),
 )
