@@ -360,7 +360,10 @@ class Store:
             if carried:
                 return {name: self._valid(name, self.account) for name in tables(self._db)}
             counted = dict(self._select("resource, items", "coverage"))  # Once it has ended.
-            return {name: counted[name] if name in counted else sum(self._flags_of(name)) for name in tables(self._db)}
+            return {name: counted[name] if name in counted else self._count_seen(name) for name in tables(self._db)}
+
+    def _count_seen(self, resource: str) -> int:
+        return Versions(self._db, resource, self.account, self.sweep_id).count_seen()
 
     def nothing_of(self, target: Target) -> list[str]:
         """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""
@@ -416,7 +419,7 @@ class Store:
             return dict(self._select("resource, items", "coverage", "AND complete", sweep=sweep.id))
         read = self._select("resource", "lists", "GROUP BY resource HAVING min(done)", sweep=sweep.id)
         return {
-            name: sum(Versions(self._db, name, sweep.account, sweep.id).flags())
+            name: Versions(self._db, name, sweep.account, sweep.id).count_seen()
             for (name,) in list(read)
             if name in self._tables()
         }

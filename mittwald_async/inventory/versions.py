@@ -160,15 +160,19 @@ class Versions:
             flags[row_id] = 1
         return flags
 
+    def count_seen(self) -> int:
+        """Number of items that this sweep has seen. One that changed after it was seen first has two versions and counts once."""
+        return self._count_valid() - len(self._missing())
+
     def settle(self, coverage: Coverage) -> int:
         """Close what is gone for certain, mark what could not be seen; gives the number of items seen."""
+        valid = self._count_valid()
         if self._first:  # What is valid is what this sweep has seen.
-            (count,) = self._db.execute(f"SELECT count(*) {self._valid}", (self._account,)).fetchone()
-            return int(count)
-        flags = self.flags()
+            return valid
+        missing = self._missing()
         gone: list[int] = []
         unseen: list[tuple[int, ...]] = []
-        for row_id, missed, place in self._unseen(flags):
+        for row_id, missed, place in self._places(missing):
             long_gone = missed is not None and coverage.all_read_after(self._resource, missed)
             if long_gone or coverage.covers(self._resource, place):
                 gone.append(row_id)
@@ -176,11 +180,20 @@ class Versions:
                 unseen.append((self._sweep, row_id))
         self._close(gone)
         self._execute_each("UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen)
-        return sum(flags)
+        return valid - len(missing)
 
-    def _unseen(self, flags: bytearray) -> Iterable[tuple[int, int | None, Place]]:
+    def _count_valid(self) -> int:
+        (count,) = self._db.execute(f"SELECT count(*) {self._valid}", (self._account,)).fetchone()
+        return int(count)
+
+    def _missing(self) -> list[int]:
+        """`row_id` of what is valid and this sweep has not seen."""
+        flags = self.flags()
         valid = self._db.execute(f"SELECT row_id {self._valid}", (self._account,))
-        missing = [row_id for (row_id,) in valid if not flags[row_id]]
+        return [row_id for (row_id,) in valid if not flags[row_id]]
+
+    def _places(self, missing: list[int]) -> Iterable[tuple[int, int | None, Place]]:
+        """Whose they are, and since which sweep they could not be seen."""
         for start in range(0, len(missing), _AT_ONCE):
             yield from [
                 (row_id, missed, Place(*place))

@@ -27,7 +27,7 @@ from mittwald_async.inventory import (
 from mittwald_async.inventory import database as database_module
 from mittwald_async.inventory.store import SweepProgress
 
-from ..support.sample_rows import FAILED, PROJECTS
+from ..support.sample_rows import FAILED, PROJECTS, row
 from .test_run import RUN, account, job, run
 
 TABLES = chosen(["project", "domain"])
@@ -128,6 +128,21 @@ def test_rows_stay_gone_after_resuming_where_everything_was_gone(path: Path) -> 
         found = store.database.execute("SELECT id, from_sweep, to_sweep FROM project ORDER BY row_id").fetchall()
         assert found == [("p-0", 1, None), ("p-1", 1, 2), ("p-2", 1, 2)]
         assert store.counts()["project"] == 1
+
+
+def test_what_changed_before_a_sweep_was_resumed_counts_once(path: Path) -> None:
+    """Seen unchanged by the first run and changed by the second, it has two versions, of which one is valid."""
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        begin(store)
+        store.write(PROJECTS, [])
+        store.reopen(store.sweeps()[-1], TABLES)
+        store.write([row("project", "p-0", project="p-0", description="renamed")], [])
+        assert store.counts()["project"] == 3
+        store.finish("done", 1)
+        assert store.counts()["project"] == store.known("me").items["project"] == 3
 
 
 def test_an_interrupted_sweep_marks_nothing_as_gone(path: Path) -> None:
