@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -78,6 +78,19 @@ Finder = Callable[[InventoryReader], Iterable[Hit]]
 Judge = Callable[[str, str, str], Sequence[str]]
 """From account, subject and detail of a row to what is wrong with it: the details of its findings, none where it is fine.
 Judges that are equal say the same of the same row."""
+
+
+class OfDetail(NamedTuple):
+    """A judge that looks at the detail alone: of rows that have the same it is asked once.
+
+    Args:
+        says: from a detail to what is wrong. Functions that are equal say the same.
+    """
+
+    says: Callable[[str], Sequence[str]]
+
+    def __call__(self, _account: str, _subject: str, detail: str) -> Sequence[str]:
+        return self.says(detail)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
