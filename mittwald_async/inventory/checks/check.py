@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -80,7 +80,7 @@ Judge = Callable[[str, str, str], Sequence[str]]
 Judges that are equal say the same of the same row."""
 
 
-class OfDetail(NamedTuple):
+class OfDetail(msgspec.Struct, frozen=True):
     """A judge that looks at the detail alone: of rows that have the same it is asked once.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,10 +15,12 @@ import msgspec
 
 from ..._version import __version__
 from ...errors import ConfigurationError
-from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
-from ..checks.run import newest_sweep, opened
+from ..checks import SEVERITIES, Mute, all_checks
+from ..checks.overview import CheckOverview, overview
+from ..checks.run import newest_sweep
 from ..checks.software import software_of
 from ..checks.state import unread
+from ..checks.verdicts import opened
 from ..diff import Change, Diff, Undecided
 from ..existing import damaged
 from ..fields import MISSING
@@ -89,7 +91,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     newest = newest_sweep(path)
     # SQLite works without the interpreter's lock: the checks and the rest take a core each.
     with ThreadPoolExecutor(1) as pool:
-        checking = pool.submit(run_checks, path, mutes=mutes)
+        checking = pool.submit(overview, path, listed=LISTED, mutes=mutes)
         try:
             with closing(opened(path)) as db:
                 facts = _facts(_Reader(db, newest), _diff(path), checking)
@@ -101,7 +103,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     return facts
 
 
-def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckReport]) -> ReportFacts:
+def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckOverview]) -> ReportFacts:
     read: dict[str, Any] = {
         "accounts": reader.accounts(),
         "counts": reader.counts(),
@@ -119,13 +121,13 @@ def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckReport]) ->
         version=__version__,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seen_at=checked.checked_at,
-        severities={severity: checked.count(severity) for severity in SEVERITIES},
+        severities={severity: checked.severities[severity] for severity in SEVERITIES},
         new=checked.new if checked.compared else None,
-        solved=len(checked.solved) if checked.compared else None,
-        checks=_checks(checked.findings),
+        solved=checked.solved if checked.compared else None,
+        checks=_checks(checked.checks),
         findings=_findings(checked),
         skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
-        customers=reader.customers(checked.findings),
+        customers=reader.customers(checked),
         change_counts=_change_counts(diff),
         **read,
     )
@@ -138,8 +140,7 @@ def _leave_out(table: Table, column: str) -> None:
     table.rows = [(*row[:place], *row[place + 1 :]) for row in table.rows]
 
 
-def _checks(findings: Iterable[Finding]) -> dict[str, dict[str, str]]:
-    found = {finding.check for finding in findings}
+def _checks(found: Set[str]) -> dict[str, dict[str, str]]:
     return {
         check.id: {"title": check.title, "why": check.why, "fix": check.fix, "family": check.family}
         for check in all_checks()
@@ -147,7 +148,7 @@ def _checks(findings: Iterable[Finding]) -> dict[str, dict[str, str]]:
     }
 
 
-def _findings(checked: CheckReport) -> Table:
+def _findings(checked: CheckOverview) -> Table:
     rows = [
         (
             one.severity,
@@ -159,16 +160,22 @@ def _findings(checked: CheckReport) -> Table:
             one.account,
             "first sweep" if one.standing == "first" else one.standing,
         )
-        for one in checked.findings[:LISTED]
+        for one in checked.findings
     ]
     columns = ["severity", "check", "what", "details", "customer", "project", "account", "standing"]
-    return Table(columns=columns, rows=rows, total=len(checked.findings))
+    return Table(columns=columns, rows=rows, total=checked.total)
 
 
 def _diff(path: Path) -> Diff | None:
     with History(path) as history:
         accounts = [sweep.account for sweep in history.sweeps()]
         return history.diff() if len(accounts) > len(set(accounts)) else None
+
+
+def _of_customer(checked: CheckOverview, account: str, customer: str | None) -> Iterable[int]:
+    """A customer's critical, high and medium findings."""
+    counts = {} if customer is None else checked.customers.get((account, customer), {})
+    return [counts.get(severity, 0) for severity in SEVERITIES[:3]]
 
 
 def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
@@ -210,12 +217,7 @@ class _Reader:
         # Names are the catalog's own.
         return {name: self._rows(f'SELECT count(*) FROM "v_{name}"')[0][0] for name in names if name in tables}
 
-    def customers(self, findings: Iterable[Finding]) -> Table:
-        worst: dict[tuple[str, str | None], dict[str, int]] = {}
-        for finding in findings:
-            if finding.customer_id:
-                counts = worst.setdefault((finding.account, finding.customer_id), {})
-                counts[finding.severity] = counts.get(finding.severity, 0) + 1
+    def customers(self, checked: CheckOverview) -> Table:
         servers = {
             (account, customer): number
             for account, customer, number in self._rows(
@@ -232,7 +234,7 @@ class _Reader:
                 projects,
                 servers.get((account, customer), 0),
                 size,
-                *(worst.get((account, customer), {}).get(severity, 0) for severity in ("critical", "high", "medium")),
+                *_of_customer(checked, account, customer),
                 account,
             )
             for (account, customer), (projects, size) in sorted(sums.items(), key=lambda item: -item[1][0])
