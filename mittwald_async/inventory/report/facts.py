@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -188,14 +189,27 @@ def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
     return found
 
 
+class _Span(NamedTuple):
+    """Projects of a customer on a server that were the same from one sweep until another."""
+
+    account: str
+    customer: str | None
+    server: str | None
+    begin: int
+    end: int | None
+    projects: int
+    size: int
+    """Bytes of their web storage."""
+
+
 class _Reader:
     """The queries. A resource that was never swept gives an empty answer."""
 
     def __init__(self, db: sqlite3.Connection, now: str) -> None:
         self._db = db
         self._now = now
-        self._counted: list[tuple[Any, ...]] | None = None
         self._views = set(swept_views(db))
+        self._running = {number for (number,) in db.execute("SELECT id FROM sweeps WHERE state = 'running'")}
 
     def _rows(self, sql: str, *needs: str, **values: object) -> list[tuple[Any, ...]]:
         if not {f"v_{name}" for name in needs} <= self._views:
@@ -214,8 +228,9 @@ class _Reader:
     def counts(self) -> dict[str, int]:
         names = sorted(name.removeprefix("v_") for name in self._views if not name.endswith("_history"))
         tables = {row[0] for row in self._rows("SELECT name FROM resource_tables")}
-        # Names are the catalog's own.
-        return {name: self._rows(f'SELECT count(*) FROM "v_{name}"')[0][0] for name in names if name in tables}
+        # What is valid now has an index, and only a sweep under way makes a view show something else. Names are the catalog's.
+        query = 'SELECT count(*) FROM "v_{}"' if self._running else 'SELECT count(*) FROM "{}" WHERE to_sweep IS NULL'
+        return {name: self._rows(query.format(name))[0][0] for name in names if name in tables}
 
     def customers(self, checked: CheckOverview) -> Table:
         servers = {
@@ -225,9 +240,9 @@ class _Reader:
             )
         }
         sums: dict[tuple[str, str | None], tuple[int, int]] = {}
-        for account, customer, _, projects, size in self._projects():
-            before = sums.get((account, customer), (0, 0))
-            sums[account, customer] = (before[0] + projects, before[1] + size)
+        for span in self._projects():
+            before = sums.get((span.account, span.customer), (0, 0))
+            sums[span.account, span.customer] = (before[0] + span.projects, before[1] + span.size)
         made = [
             (
                 self._names.get((account, customer), customer or "–"),
@@ -248,22 +263,32 @@ class _Reader:
         found = self._rows("SELECT account, customer_id, name FROM v_customer", "customer")
         return {(account, own): name for account, own, name in found if name}
 
-    def _projects(self) -> list[tuple[str, str | None, str | None, int, int]]:
-        """Number and web storage of projects by account, customer and server, read once."""
-        if self._counted is None:
-            self._counted = self._rows(
-                "SELECT account, customer_id, server_id, count(*), coalesce(sum(web_storage_usage_in_bytes), 0) "
-                "FROM v_project GROUP BY 1, 2, 3",
-                "project",
+    @cached_property
+    def _spans(self) -> list[_Span]:
+        """Projects of all evenings, read once."""
+        return list(
+            map(
+                _Span._make,
+                self._rows(
+                    "SELECT account, customer_id, server_id, from_sweep, to_sweep, count(*), "
+                    "coalesce(sum(web_storage_usage_in_bytes), 0) FROM v_project_history GROUP BY 1, 2, 3, 4, 5",
+                    "project_history",
+                ),
             )
-        return self._counted
+        )
+
+    def _projects(self) -> Iterator[_Span]:
+        """Those that there are now."""
+        for span in self._spans:
+            if span.begin not in self._running and (span.end is None or span.end in self._running):
+                yield span
 
     def servers(self) -> Table:
         projects: dict[tuple[str, str], tuple[int, int]] = {}
-        for account, _, server, number, size in self._projects():
-            if server is not None:
-                before = projects.get((account, server), (0, 0))
-                projects[account, server] = (before[0] + number, before[1] + size)
+        for span in self._projects():
+            if span.server is not None:
+                before = projects.get((span.account, span.server), (0, 0))
+                projects[span.account, span.server] = (before[0] + span.projects, before[1] + span.size)
         rows = [
             (
                 name,
@@ -304,10 +329,14 @@ class _Reader:
 
     def versions(self) -> list[dict[str, Any]]:
         counted: dict[tuple[str, str, str], int] = {}
-        for app, version, listed in self._rows(
-            "SELECT app_name, app_external_version, json_extract(data, '$.systemSoftware') FROM v_app_installation",
-            "app_installation",
-        ):
+        # Most apps are one of a few combinations. SQL would sort all of them to count those.
+        combinations = Counter(
+            self._rows(
+                "SELECT app_name, app_external_version, json_extract(data, '$.systemSoftware') FROM v_app_installation",
+                "app_installation",
+            )
+        )
+        for (app, version, listed), number in combinations.items():
             found = [("app", str(app), str(version or "?"))] if app is not None else []
             found += [
                 ("runtime", one.name.lower(), ".".join(one.version.split(".")[:2]) or "?")
@@ -315,7 +344,7 @@ class _Reader:
                 if one.name.lower() in _RUNTIMES
             ]
             for key in found:
-                counted[key] = counted.get(key, 0) + 1
+                counted[key] = counted.get(key, 0) + number
         return [
             {"kind": kind, "name": name, "version": version, "number": number}
             for (kind, name, version), number in sorted(counted.items(), key=lambda item: -item[1])[:60]
@@ -326,14 +355,9 @@ class _Reader:
         evenings = self._rows(
             "SELECT id, substr(started_at, 1, 16), account FROM sweeps WHERE state = 'done' ORDER BY id DESC LIMIT 60"
         )
-        spans = self._rows(
-            "SELECT account, customer_id, from_sweep, to_sweep, sum(web_storage_usage_in_bytes) FROM v_project_history "
-            "GROUP BY 1, 2, 3, 4",
-            "project_history",
-        )
         sizes: dict[tuple[str, str], int] = {}
         for sweep, at, account in reversed(evenings):
-            for owner, customer, begin, end, size in spans:
+            for owner, customer, _, begin, end, _, size in self._spans:
                 if owner == account and begin <= sweep and (end is None or end > sweep) and size:
                     name = self._names.get((account, customer), customer or "–")
                     sizes[at, name] = sizes.get((at, name), 0) + size
