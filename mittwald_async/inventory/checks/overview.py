@@ -45,20 +45,21 @@ class CheckOverview(msgspec.Struct, frozen=True, kw_only=True):
     """Number of accounts with a complete sweep before."""
 
 
-def overview(path: Path, *, listed: int, mutes: Sequence[Mute] = ()) -> CheckOverview:
+def overview(path: Path, *, listed: int, mutes: Sequence[Mute] = (), threads: int = 2) -> CheckOverview:
     """Check the newest state of an inventory file at the time of its newest sweep, and count what is found.
 
     Args:
         path: a SQLite inventory.
         listed: how many findings are wanted, worst first.
         mutes: findings to hide.
+        threads: how many ask, at least 1.
 
     Raises:
         ConfigurationError: the file is not an inventory or has no complete sweep.
     """
     newest = newest_sweep(path)
     try:
-        judged = verdicts(path, all_checks(), newest)
+        judged = verdicts(path, all_checks(), newest, threads)
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(f"{path}: {damaged(error)}") from None
     return _counted(judged, listed, mutes, newest)

@@ -59,20 +59,21 @@ class Verdicts(NamedTuple):
         return [finding(check, hit, standing(hit), self.known) for hit in hits]
 
 
-def verdicts(path: Path, chosen: Sequence[Check], now: str) -> Verdicts:
+def verdicts(path: Path, chosen: Sequence[Check], now: str, threads: int = 2) -> Verdicts:
     """Ask all these checks.
 
     Args:
         path: a SQLite inventory with a finished sweep.
         chosen: the checks.
         now: the time to check against, ISO 8601.
+        threads: how many ask, at least 1.
 
     Raises:
         sqlite3.DatabaseError: the file is damaged.
     """
     with closing(opened(path)) as db:
         sweeps = current(db, now).sweeps
-    replies, known = _asked(path, chosen, now)
+    replies, known = _asked(path, chosen, now, threads)
     outcomes = {check.id: outcome for reply in replies for check, outcome in reply.outcomes.items()}
     compared = {account for account, sweep in sweeps.items() if sweep.previous is not None}
     order = {check.id: place for place, check in enumerate(chosen)}
@@ -89,13 +90,13 @@ def verdicts(path: Path, chosen: Sequence[Check], now: str) -> Verdicts:
     )
 
 
-def _asked(path: Path, chosen: Sequence[Check], now: str) -> tuple[list[Reply], Names]:
+def _asked(path: Path, chosen: Sequence[Check], now: str, threads: int) -> tuple[list[Reply], Names]:
     """What the checks say, and what customers and projects are called."""
     todo = iter(steps(chosen))
     # SQLite works without the interpreter's lock: two threads take two cores.
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         naming = pool.submit(_present_names, path)
-        asking = [pool.submit(_ask, path, todo, now) for _ in range(2)]
+        asking = [pool.submit(_ask, path, todo, now) for _ in range(threads)]
         return [reply for one in asking for reply in one.result()], naming.result()
 
 

@@ -17,6 +17,7 @@ import msgspec
 from ..._version import __version__
 from ...errors import ConfigurationError
 from ..checks import SEVERITIES, Mute, all_checks
+from ..checks.apart import overview_apart
 from ..checks.overview import CheckOverview, overview
 from ..checks.run import newest_sweep
 from ..checks.software import software_of
@@ -83,8 +84,13 @@ class ReportFacts(msgspec.Struct, kw_only=True):
     unseen: Table
 
 
-def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
+def facts_of(path: Path, mutes: Sequence[Mute] = (), *, apart: bool = False) -> ReportFacts:
     """Read everything a report shows.
+
+    Args:
+        path: a SQLite inventory.
+        mutes: findings not to show.
+        apart: let another interpreter make the checks.
 
     Raises:
         ConfigurationError, StoreError: the file is not an inventory, or has no finished sweep.
@@ -92,7 +98,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     newest = newest_sweep(path)
     # SQLite works without the interpreter's lock: the checks and the rest take a core each.
     with ThreadPoolExecutor(1) as pool:
-        checking = pool.submit(overview, path, listed=LISTED, mutes=mutes)
+        checking = pool.submit(overview_apart if apart else overview, path, listed=LISTED, mutes=mutes)
         try:
             with closing(opened(path)) as db:
                 facts = _facts(_Reader(db, newest), _diff(path), checking)

@@ -21,17 +21,17 @@ MUTES = [
 ]
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(scope="module", params=range(2))
 def file(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     return history(tmp_path_factory.mktemp("overview") / "inventory.sqlite", request.param)
 
 
-@pytest.mark.parametrize("mutes", [[], MUTES[:1], MUTES], ids=["none", "one", "many"])
+@pytest.mark.parametrize("mutes", [[], MUTES], ids=["none", "many"])
 def test_an_overview_counts_what_the_report_lists(file: Path, mutes: Sequence[Mute]) -> None:
     whole = run_checks(file, mutes=mutes)
     assert whole.findings
-    assert whole.muted or len(mutes) < len(MUTES)
-    for listed in (0, 1, len(whole.findings) // 2, len(whole.findings) + 1):
+    assert bool(whole.muted) == bool(mutes)
+    for listed in (0, len(whole.findings) // 2, len(whole.findings) + 1):
         short = overview(file, listed=listed, mutes=mutes)
         assert short.findings == whole.findings[:listed]
     assert short.total == len(whole.findings)
