@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -63,4 +64,6 @@ def _answer(question: bytes) -> bytes:
 if __name__ == "__main__":
     # Nothing that is made here refers to itself, and all of it ends with the process.
     gc.disable()
+    # Ctrl-C reaches this process as well: it ends at once, not after the query.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.stdout.buffer.write(_answer(sys.stdin.buffer.read()))

@@ -99,7 +99,9 @@ def _counted(judged: Verdicts, listed: int, mutes: Sequence[Mute], newest: str) 
     )
 
 
-def _unmuted(judged: Verdicts, check: Check, outcome: CheckOutcome, mutes: Sequence[Mute], today: date) -> Sequence[Hit]:
+def _unmuted(
+    judged: Verdicts, check: Check, outcome: CheckOutcome, mutes: Sequence[Mute], today: date
+) -> Sequence[Hit]:
     """What no mute hides. Only for mutes of this check the findings are put into words."""
     muting = [mute for mute in mutes if mute.concerns(check)]
     if not muting:

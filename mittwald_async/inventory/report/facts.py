@@ -181,8 +181,8 @@ def _diff(path: Path) -> Diff | None:
 
 def _of_customer(checked: CheckOverview, account: str, customer: str | None) -> Iterable[int]:
     """A customer's critical, high and medium findings."""
-    counts = {} if customer is None else checked.customers.get((account, customer), {})
-    return [counts.get(severity, 0) for severity in SEVERITIES[:3]]
+    counts = None if customer is None else checked.customers.get((account, customer))
+    return [0 if counts is None else counts.get(severity, 0) for severity in SEVERITIES[:3]]
 
 
 def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
