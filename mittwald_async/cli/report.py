@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import locale as system_locale
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,11 +47,14 @@ def report(
     keep_apart({"--out": out}, {"FILE": file, "--mute": mute})
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
     chosen = _locale(locale)
+    # A frozen program cannot be started as an interpreter.
+    apart = not getattr(sys, "frozen", False)
     with inventory_file(file, runs=_RUNS) as inventory:
         if is_stdout(out):
-            emit(report_html(inventory, locale=chosen, mutes=mutes))
+            emit(report_html(inventory, locale=chosen, mutes=mutes, apart=apart))
             return OK
-        message(f"{url_of(file)} → {write_report(inventory, out, locale=chosen, mutes=mutes)}")
+        written = write_report(inventory, out, locale=chosen, mutes=mutes, apart=apart)
+        message(f"{url_of(file)} → {written}")
     return OK
 
 

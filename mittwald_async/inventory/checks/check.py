@@ -80,6 +80,19 @@ Judge = Callable[[str, str, str], Sequence[str]]
 Judges that are equal say the same of the same row."""
 
 
+class OfDetail(msgspec.Struct, frozen=True):
+    """A judge that looks at the detail alone: of rows that have the same it is asked once.
+
+    Args:
+        says: from a detail to what is wrong. Functions that are equal say the same.
+    """
+
+    says: Callable[[str], Sequence[str]]
+
+    def __call__(self, _account: str, _subject: str, detail: str) -> Sequence[str]:
+        return self.says(detail)
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One question to an inventory. It is asked by SQL (`where`), which a function may narrow (`judge`), or by a function
     alone (`find`). The last is asked of both states in full, so it is for what is not about single rows."""

@@ -20,7 +20,7 @@ import msgspec
 
 from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
-from .check import SEVERITIES, Finding
+from .check import SEVERITIES, Check, Finding
 from .registry import all_checks
 
 _MATCHED = ("check", "family", "severity", "account", "customer", "project", "resource", "subject", "key")
@@ -40,6 +40,11 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     subject: str | None = None
     key: str | None = None
     until: date | None = None
+
+    def concerns(self, check: Check) -> bool:
+        """May it hide findings of this check?"""
+        patterns = ((self.check, check.id), (self.family, check.family), (self.severity, check.severity))
+        return all(pattern is None or fnmatchcase(value, pattern) for pattern, value in patterns)
 
     def hides(self, finding: Finding, today: date) -> bool:
         """Does it hide this finding today? Customers and projects may be given by name or id."""

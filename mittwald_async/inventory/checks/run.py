@@ -1,10 +1,9 @@
-"""Asking all checks, comparing with the sweep before, hiding what is muted."""
+"""Every finding of an inventory, compared with the sweep before, without what is muted."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
@@ -13,14 +12,12 @@ from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
 from ..existing import damaged, require_inventory
 from ..store import Store
-from .ask import CheckOutcome, Reply, ask, steps
-from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Standing
+from .check import Check, CheckReport, Finding, Hit
 from .mutes import Mute
-from .names import Names, names
+from .names import names
 from .registry import all_checks
-from .state import before, current
-
-_RANKS = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+from .state import before
+from .verdicts import RANKS, finding, gone, opened, verdicts
 
 
 def run_checks(
@@ -67,113 +64,37 @@ def newest_sweep(path: Path) -> str:
 
 
 def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], newest: str, now: str) -> CheckReport:
-    with closing(opened(path)) as db:
-        state = current(db, newest)
-        compared = {account for account, sweep in state.sweeps.items() if sweep.previous is not None}
-    replies, known = _asked(path, chosen, now)
-    outcomes = {check.id: outcome for reply in replies for check, outcome in reply.outcomes.items()}
+    judged = verdicts(path, chosen, now)
     found: list[Finding] = []
-    gone: list[tuple[Check, Hit]] = []
-    for check in sorted(chosen, key=lambda check: (_RANKS[check.severity], check.id)):
-        if check.id in outcomes:
-            found += _present(check, outcomes[check.id], compared, known)
-            gone += [(check, hit) for hit in _gone(outcomes[check.id])]
-    today = _day(now)
+    lapsed: list[tuple[Check, Hit]] = []
+    for check, outcome in judged.outcomes:
+        found += judged.findings(check, outcome, sorted(outcome.now, key=judged.place))
+        lapsed += [(check, hit) for hit in gone(outcome)]
+    today = day_of(now)
     hidden = (
         {place for place, one in enumerate(found) if any(mute.hides(one, today) for mute in mutes)} if mutes else ()
     )
-    order = {check.id: place for place, check in enumerate(chosen)}
     return CheckReport(
         findings=tuple(one for place, one in enumerate(found) if place not in hidden) if hidden else tuple(found),
-        solved=_solved(path, gone),
+        solved=_solved(path, lapsed),
         muted=tuple(found[place] for place in sorted(hidden)),
-        skipped=tuple(
-            sorted((skip for reply in replies for skip in reply.skipped), key=lambda skip: order[skip.check])
-        ),
+        skipped=tuple(judged.skipped),
         checked_at=newest,
-        first_sweeps=tuple(sorted(state.sweeps.keys() - compared)),
-        compared=len(compared),
+        first_sweeps=tuple(judged.first_sweeps),
+        compared=len(judged.compared),
     )
 
 
-def _asked(path: Path, chosen: Sequence[Check], now: str) -> tuple[list[Reply], Names]:
-    """What the checks say, and what customers and projects are called."""
-    todo = iter(steps(chosen))
-    # SQLite works without the interpreter's lock: two threads take two cores.
-    with ThreadPoolExecutor(2) as pool:
-        naming = pool.submit(_present_names, path)
-        asking = [pool.submit(_ask, path, todo, now) for _ in range(2)]
-        return [reply for one in asking for reply in one.result()], naming.result()
-
-
-def _ask(path: Path, todo: Iterator[Sequence[Check]], now: str) -> list[Reply]:
-    """Ask step after step, as long as there are any: another thread takes from them as well."""
-    with closing(opened(path)) as db, closing(opened(path)) as other:
-        state = current(db, now)
-        earlier = before(other, state)
-        return [ask(step, state, earlier) for step in todo]
-
-
-def _present_names(path: Path) -> Names:
-    with closing(opened(path)) as db:
-        return names(current(db, ""))
-
-
-def _present(check: Check, outcome: CheckOutcome, compared: Set[str], known: Names) -> list[Finding]:
-    """What is wrong now, compared with the state before."""
-    earlier = {(hit.account, hit.key) for hit in outcome.before}
-
-    def standing(account: str, key: str) -> Standing:
-        if account not in compared:
-            return "first"
-        return "still" if outcome.carried(account, key) or (account, key) in earlier else "new"
-
-    found = [_finding(check, hit, standing(hit.account, hit.key), known) for hit in outcome.now]
-    found.sort(key=_order)
-    return found
-
-
-def _gone(outcome: CheckOutcome) -> Iterable[Hit]:
-    """What was wrong in the state before, and is not by now for certain."""
-    earlier = {(hit.account, hit.key): hit for hit in outcome.before}
-    if earlier:
-        for hit in outcome.now:
-            earlier.pop((hit.account, hit.key), None)
-    return [hit for key, hit in earlier.items() if key not in outcome.undecided and hit.account not in outcome.blind]
-
-
-def _solved(path: Path, gone: Sequence[tuple[Check, Hit]]) -> tuple[Finding, ...]:
-    if not gone:
+def _solved(path: Path, lapsed: Sequence[tuple[Check, Hit]]) -> tuple[Finding, ...]:
+    """What is gone, in the words of the state before."""
+    if not lapsed:
         return ()
     with closing(opened(path)) as db:
         state = before(db)
         assert state is not None  # There was something that is gone.
-        known = names(state, [hit for _, hit in gone])
-    found = [_finding(check, hit, "solved", known) for check, hit in gone]
-    return tuple(sorted(found, key=lambda one: (_RANKS[one.severity], one.check, *_order(one))))
-
-
-def _finding(check: Check, hit: Hit, standing: Standing, known: Names) -> Finding:
-    return Finding(
-        check=check.id,
-        family=check.family,
-        severity=check.severity,
-        title=check.title,
-        account=hit.account,
-        resource=check.table,
-        key=hit.key,
-        customer_id=hit.customer_id,
-        project_id=hit.project_id,
-        customer=known.customers.get((hit.account, hit.customer_id)),
-        project=known.projects.get((hit.account, hit.project_id)),
-        subject=hit.subject,
-        detail=hit.detail if hit.unseen_since is None else _known_before(hit),
-        standing=standing,
-    )
-
-
-def _known_before(hit: Hit) -> str:
-    return f"{hit.detail} (as known before {hit.unseen_since}; not seen since)".lstrip()
+        known = names(state, [hit for _, hit in lapsed])
+    found = [finding(check, hit, "solved", known) for check, hit in lapsed]
+    return tuple(sorted(found, key=lambda one: (RANKS[one.severity], one.check, *_order(one))))
 
 
 def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
@@ -194,13 +115,6 @@ def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
     return tuple(check for check in every if check.id in wanted or check.family in wanted)
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    db.execute("PRAGMA temp_store = MEMORY")
-    db.execute("PRAGMA automatic_index = OFF")
-    return db
-
-
 def _newest(db: sqlite3.Connection, path: Path) -> str:
     found: tuple[str | None] = db.execute(
         "SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')"
@@ -210,10 +124,11 @@ def _newest(db: sqlite3.Connection, path: Path) -> str:
     return found[0]
 
 
-def _order(finding: Finding) -> tuple[str, ...]:
+def _order(one: Finding) -> tuple[str, ...]:
     """Among the findings of a check."""
-    return (finding.account, finding.customer or "", finding.project or "", finding.subject, finding.key)
+    return (one.account, one.customer or "", one.project or "", one.subject, one.key)
 
 
-def _day(moment: str) -> date:
+def day_of(moment: str) -> date:
+    """The day of an ISO 8601 time."""
     return datetime.fromisoformat(moment).date()

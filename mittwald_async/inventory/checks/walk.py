@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from .check import Check, Hit, InventoryReader, Judge
+from .check import Check, Hit, InventoryReader, Judge, OfDetail
 from .state import BEYOND_ROW, TEXT, WHOSE, InventoryState
 
 Carried = Callable[[str, str], bool]
@@ -39,6 +40,8 @@ def _everything(_account: str, _key: str) -> bool:
 _NOW = re.compile(r":now\b")
 _AT_ONCE = 2_000
 """Rows that are taken out of the database at once: a few MB."""
+_ALIKE = 4_096
+"""Details whose judgement is remembered."""
 
 
 def of_rows(check: Check) -> bool:
@@ -142,20 +145,37 @@ class _Reading(NamedTuple):
     """Which rows it is asked of."""
 
 
+_Judged = tuple[Sequence[Any], Sequence[str]]
+"""A row, and what is wrong with it."""
+
+
 def _read(state: InventoryState, rows: sqlite3.Cursor, readings: Sequence[_Reading]) -> None:
+    judging = [(_judging(reading), reading) for reading in readings]
     while chunk := rows.fetchmany(_AT_ONCE):
-        for reading in readings:
-            _take(chunk, reading, state.day_of)
+        for judged, reading in judging:
+            _note(judged(chunk), reading, state.day_of)
 
 
-def _take(rows: Iterable[Sequence[Any]], reading: _Reading, day_of: Callable[[int | None], str | None]) -> None:
-    place, judge, hits, among = reading
-    for row in rows:
-        subject = row[place]
-        if subject is None:
-            continue
-        details = judge(row[0], subject, row[place + 1])
-        if details and among(row[0], row[1]):
-            account, key, customer, project, unseen = row[:5]
+def _judging(reading: _Reading) -> Callable[[Iterable[Sequence[Any]]], Iterable[_Judged]]:
+    """What judges the rows that meet the condition. Those of a judge of details need no call each."""
+    what, detail = reading.place, reading.place + 1
+    judge = reading.judge
+    if judge is _as_it_is:
+        return lambda rows: [(row, (row[detail],)) for row in rows if row[what] is not None]
+    if isinstance(judge, OfDetail):
+        # Most rows are like one of a few.
+        says = lru_cache(_ALIKE)(judge.says)
+        return lambda rows: [(row, found) for row in rows if row[what] is not None and (found := says(row[detail]))]
+    return lambda rows: [
+        (row, found) for row in rows if row[what] is not None and (found := judge(row[0], row[what], row[detail]))
+    ]
+
+
+def _note(judged: Iterable[_Judged], reading: _Reading, day_of: Callable[[int | None], str | None]) -> None:
+    place, among, hits = reading.place, reading.among, reading.hits
+    for row, details in judged:
+        account, key, customer, project, unseen = row[:5]
+        if among is _everything or among(account, key):
+            day = None if unseen is None else day_of(unseen)
             for detail in details:
-                hits.append(Hit(account, key, customer, project, subject, detail, day_of(unseen)))
+                hits.append(Hit(account, key, customer, project, row[place], detail, day))

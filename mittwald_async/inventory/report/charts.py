@@ -15,6 +15,17 @@ _KINDS = ("#2f7ed8", "#d97b29", "#5b8c5a", "#7d5ba6")
 """Colours that differ on white and on black, also for the colour-blind."""
 
 
+def prepare() -> None:
+    """Load what draws, which takes a second, and can be done while what is drawn is read.
+
+    Raises:
+        ImportError: the extra `report` is not installed.
+    """
+    alt: Any = import_module("altair")
+    # The first chart starts the converter's engine.
+    _svg(alt.Chart(alt.Data(values=[])).mark_bar())
+
+
 def charts_of(facts: ReportFacts) -> dict[str, str]:
     """The charts that there is data for, by name.
 

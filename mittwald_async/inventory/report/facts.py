@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ..._version import __version__
 from ...errors import ConfigurationError
-from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
-from ..checks.run import newest_sweep, opened
+from ..checks import SEVERITIES, Mute, all_checks
+from ..checks.apart import overview_apart
+from ..checks.overview import CheckOverview, overview
+from ..checks.run import newest_sweep
 from ..checks.software import software_of
 from ..checks.state import unread
+from ..checks.verdicts import opened
 from ..diff import Change, Diff, Undecided
 from ..existing import damaged
 from ..fields import MISSING
@@ -80,8 +84,13 @@ class ReportFacts(msgspec.Struct, kw_only=True):
     unseen: Table
 
 
-def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
+def facts_of(path: Path, mutes: Sequence[Mute] = (), *, apart: bool = False) -> ReportFacts:
     """Read everything a report shows.
+
+    Args:
+        path: a SQLite inventory.
+        mutes: findings not to show.
+        apart: let another interpreter make the checks.
 
     Raises:
         ConfigurationError, StoreError: the file is not an inventory, or has no finished sweep.
@@ -89,7 +98,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     newest = newest_sweep(path)
     # SQLite works without the interpreter's lock: the checks and the rest take a core each.
     with ThreadPoolExecutor(1) as pool:
-        checking = pool.submit(run_checks, path, mutes=mutes)
+        checking = pool.submit(overview_apart if apart else overview, path, listed=LISTED, mutes=mutes)
         try:
             with closing(opened(path)) as db:
                 facts = _facts(_Reader(db, newest), _diff(path), checking)
@@ -101,7 +110,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     return facts
 
 
-def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckReport]) -> ReportFacts:
+def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckOverview]) -> ReportFacts:
     read: dict[str, Any] = {
         "accounts": reader.accounts(),
         "counts": reader.counts(),
@@ -119,13 +128,13 @@ def _facts(reader: _Reader, diff: Diff | None, checking: Future[CheckReport]) ->
         version=__version__,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seen_at=checked.checked_at,
-        severities={severity: checked.count(severity) for severity in SEVERITIES},
+        severities={severity: checked.severities[severity] for severity in SEVERITIES},
         new=checked.new if checked.compared else None,
-        solved=len(checked.solved) if checked.compared else None,
-        checks=_checks(checked.findings),
+        solved=checked.solved if checked.compared else None,
+        checks=_checks(checked.checks),
         findings=_findings(checked),
         skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
-        customers=reader.customers(checked.findings),
+        customers=reader.customers(checked),
         change_counts=_change_counts(diff),
         **read,
     )
@@ -138,8 +147,7 @@ def _leave_out(table: Table, column: str) -> None:
     table.rows = [(*row[:place], *row[place + 1 :]) for row in table.rows]
 
 
-def _checks(findings: Iterable[Finding]) -> dict[str, dict[str, str]]:
-    found = {finding.check for finding in findings}
+def _checks(found: Set[str]) -> dict[str, dict[str, str]]:
     return {
         check.id: {"title": check.title, "why": check.why, "fix": check.fix, "family": check.family}
         for check in all_checks()
@@ -147,7 +155,7 @@ def _checks(findings: Iterable[Finding]) -> dict[str, dict[str, str]]:
     }
 
 
-def _findings(checked: CheckReport) -> Table:
+def _findings(checked: CheckOverview) -> Table:
     rows = [
         (
             one.severity,
@@ -159,16 +167,22 @@ def _findings(checked: CheckReport) -> Table:
             one.account,
             "first sweep" if one.standing == "first" else one.standing,
         )
-        for one in checked.findings[:LISTED]
+        for one in checked.findings
     ]
     columns = ["severity", "check", "what", "details", "customer", "project", "account", "standing"]
-    return Table(columns=columns, rows=rows, total=len(checked.findings))
+    return Table(columns=columns, rows=rows, total=checked.total)
 
 
 def _diff(path: Path) -> Diff | None:
     with History(path) as history:
         accounts = [sweep.account for sweep in history.sweeps()]
         return history.diff() if len(accounts) > len(set(accounts)) else None
+
+
+def _of_customer(checked: CheckOverview, account: str, customer: str | None) -> Iterable[int]:
+    """A customer's critical, high and medium findings."""
+    counts = None if customer is None else checked.customers.get((account, customer))
+    return [0 if counts is None else counts.get(severity, 0) for severity in SEVERITIES[:3]]
 
 
 def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
@@ -181,14 +195,27 @@ def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
     return found
 
 
+class _Span(NamedTuple):
+    """Projects of a customer on a server that were the same from one sweep until another."""
+
+    account: str
+    customer: str | None
+    server: str | None
+    begin: int
+    end: int | None
+    projects: int
+    size: int
+    """Bytes of their web storage."""
+
+
 class _Reader:
     """The queries. A resource that was never swept gives an empty answer."""
 
     def __init__(self, db: sqlite3.Connection, now: str) -> None:
         self._db = db
         self._now = now
-        self._counted: list[tuple[Any, ...]] | None = None
         self._views = set(swept_views(db))
+        self._running = {number for (number,) in db.execute("SELECT id FROM sweeps WHERE state = 'running'")}
 
     def _rows(self, sql: str, *needs: str, **values: object) -> list[tuple[Any, ...]]:
         if not {f"v_{name}" for name in needs} <= self._views:
@@ -207,15 +234,11 @@ class _Reader:
     def counts(self) -> dict[str, int]:
         names = sorted(name.removeprefix("v_") for name in self._views if not name.endswith("_history"))
         tables = {row[0] for row in self._rows("SELECT name FROM resource_tables")}
-        # Names are the catalog's own.
-        return {name: self._rows(f'SELECT count(*) FROM "v_{name}"')[0][0] for name in names if name in tables}
+        # What is valid now has an index, and only a sweep under way makes a view show something else. Names are the catalog's.
+        query = 'SELECT count(*) FROM "v_{}"' if self._running else 'SELECT count(*) FROM "{}" WHERE to_sweep IS NULL'
+        return {name: self._rows(query.format(name))[0][0] for name in names if name in tables}
 
-    def customers(self, findings: Iterable[Finding]) -> Table:
-        worst: dict[tuple[str, str | None], dict[str, int]] = {}
-        for finding in findings:
-            if finding.customer_id:
-                counts = worst.setdefault((finding.account, finding.customer_id), {})
-                counts[finding.severity] = counts.get(finding.severity, 0) + 1
+    def customers(self, checked: CheckOverview) -> Table:
         servers = {
             (account, customer): number
             for account, customer, number in self._rows(
@@ -223,16 +246,16 @@ class _Reader:
             )
         }
         sums: dict[tuple[str, str | None], tuple[int, int]] = {}
-        for account, customer, _, projects, size in self._projects():
-            before = sums.get((account, customer), (0, 0))
-            sums[account, customer] = (before[0] + projects, before[1] + size)
+        for span in self._projects():
+            before = sums.get((span.account, span.customer), (0, 0))
+            sums[span.account, span.customer] = (before[0] + span.projects, before[1] + span.size)
         made = [
             (
                 self._names.get((account, customer), customer or "–"),
                 projects,
                 servers.get((account, customer), 0),
                 size,
-                *(worst.get((account, customer), {}).get(severity, 0) for severity in ("critical", "high", "medium")),
+                *_of_customer(checked, account, customer),
                 account,
             )
             for (account, customer), (projects, size) in sorted(sums.items(), key=lambda item: -item[1][0])
@@ -246,22 +269,32 @@ class _Reader:
         found = self._rows("SELECT account, customer_id, name FROM v_customer", "customer")
         return {(account, own): name for account, own, name in found if name}
 
-    def _projects(self) -> list[tuple[str, str | None, str | None, int, int]]:
-        """Number and web storage of projects by account, customer and server, read once."""
-        if self._counted is None:
-            self._counted = self._rows(
-                "SELECT account, customer_id, server_id, count(*), coalesce(sum(web_storage_usage_in_bytes), 0) "
-                "FROM v_project GROUP BY 1, 2, 3",
-                "project",
+    @cached_property
+    def _spans(self) -> list[_Span]:
+        """Projects of all evenings, read once."""
+        return list(
+            map(
+                _Span._make,
+                self._rows(
+                    "SELECT account, customer_id, server_id, from_sweep, to_sweep, count(*), "
+                    "coalesce(sum(web_storage_usage_in_bytes), 0) FROM v_project_history GROUP BY 1, 2, 3, 4, 5",
+                    "project_history",
+                ),
             )
-        return self._counted
+        )
+
+    def _projects(self) -> Iterator[_Span]:
+        """Those that there are now."""
+        for span in self._spans:
+            if span.begin not in self._running and (span.end is None or span.end in self._running):
+                yield span
 
     def servers(self) -> Table:
         projects: dict[tuple[str, str], tuple[int, int]] = {}
-        for account, _, server, number, size in self._projects():
-            if server is not None:
-                before = projects.get((account, server), (0, 0))
-                projects[account, server] = (before[0] + number, before[1] + size)
+        for span in self._projects():
+            if span.server is not None:
+                before = projects.get((span.account, span.server), (0, 0))
+                projects[span.account, span.server] = (before[0] + span.projects, before[1] + span.size)
         rows = [
             (
                 name,
@@ -302,10 +335,14 @@ class _Reader:
 
     def versions(self) -> list[dict[str, Any]]:
         counted: dict[tuple[str, str, str], int] = {}
-        for app, version, listed in self._rows(
-            "SELECT app_name, app_external_version, json_extract(data, '$.systemSoftware') FROM v_app_installation",
-            "app_installation",
-        ):
+        # Most apps are one of a few combinations. SQL would sort all of them to count those.
+        combinations = Counter(
+            self._rows(
+                "SELECT app_name, app_external_version, json_extract(data, '$.systemSoftware') FROM v_app_installation",
+                "app_installation",
+            )
+        )
+        for (app, version, listed), number in combinations.items():
             found = [("app", str(app), str(version or "?"))] if app is not None else []
             found += [
                 ("runtime", one.name.lower(), ".".join(one.version.split(".")[:2]) or "?")
@@ -313,7 +350,7 @@ class _Reader:
                 if one.name.lower() in _RUNTIMES
             ]
             for key in found:
-                counted[key] = counted.get(key, 0) + 1
+                counted[key] = counted.get(key, 0) + number
         return [
             {"kind": kind, "name": name, "version": version, "number": number}
             for (kind, name, version), number in sorted(counted.items(), key=lambda item: -item[1])[:60]
@@ -324,14 +361,9 @@ class _Reader:
         evenings = self._rows(
             "SELECT id, substr(started_at, 1, 16), account FROM sweeps WHERE state = 'done' ORDER BY id DESC LIMIT 60"
         )
-        spans = self._rows(
-            "SELECT account, customer_id, from_sweep, to_sweep, sum(web_storage_usage_in_bytes) FROM v_project_history "
-            "GROUP BY 1, 2, 3, 4",
-            "project_history",
-        )
         sizes: dict[tuple[str, str], int] = {}
         for sweep, at, account in reversed(evenings):
-            for owner, customer, begin, end, size in spans:
+            for owner, customer, _, begin, end, _, size in self._spans:
                 if owner == account and begin <= sweep and (end is None or end > sweep) and size:
                     name = self._names.get((account, customer), customer or "–")
                     sizes[at, name] = sizes.get((at, name), 0) + size

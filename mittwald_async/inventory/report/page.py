@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,8 +14,9 @@ import msgspec
 from ..._install import install_hint
 from ...errors import ConfigurationError
 from ..checks import SEVERITIES, Mute
+from ..checks.apart import LARGE
 from ..result_file import result_file
-from .charts import charts_of
+from .charts import charts_of, prepare
 from .facts import ReportFacts, facts_of
 
 Locale = Literal["en", "de"]
@@ -25,13 +25,14 @@ Locale = Literal["en", "de"]
 _TAGS = {"en": "en-GB", "de": "de-DE"}
 
 
-def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()) -> str:
+def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = (), apart: bool = False) -> str:
     """The report of an inventory file as the text of one HTML page.
 
     Args:
         path: a SQLite inventory.
         locale: how dates and numbers are written.
         mutes: findings not to show.
+        apart: start another interpreter for the checks of a large file. Only for programs that are run by Python itself.
 
     Raises:
         ConfigurationError: the file is not an inventory or has no finished sweep, or the extra `report` is missing.
@@ -39,10 +40,10 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
     for needed in ("jinja2", "altair", "vl_convert"):
         if find_spec(needed) is None:
             raise ConfigurationError(f"a report needs {needed}, which is not installed: {install_hint('report')}")
+    large = path.is_file() and path.stat().st_size >= LARGE
     with ThreadPoolExecutor(1) as pool:
-        # Loading altair takes half a second, and reading the file mostly waits for SQLite.
-        pool.submit(import_module, "altair")
-        facts = facts_of(path, mutes)
+        pool.submit(prepare)
+        facts = facts_of(path, mutes, apart=apart and large)
     import jinja2
 
     here = files("mittwald_async.inventory.report")
@@ -73,13 +74,15 @@ def embedded(facts: ReportFacts) -> str:
     )
 
 
-def write_report(path: Path, out: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()) -> Path:
+def write_report(
+    path: Path, out: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = (), apart: bool = False
+) -> Path:
     """Write the report. The target appears whole or not at all, readable by its owner only.
 
     Raises:
         ConfigurationError: as `report_html`; or the target cannot be written.
     """
-    text = report_html(path, locale=locale, mutes=mutes)
+    text = report_html(path, locale=locale, mutes=mutes, apart=apart)
     with result_file(out) as file:
         file.write(text.encode())
     return out

@@ -12,8 +12,8 @@ import pytest
 from mittwald_async.inventory.checks import Check, all_checks, run_checks
 from mittwald_async.inventory.checks.ask import CheckOutcome, ask, steps
 from mittwald_async.inventory.checks.names import names
-from mittwald_async.inventory.checks.run import opened
 from mittwald_async.inventory.checks.state import InventoryState, before, current
+from mittwald_async.inventory.checks.verdicts import opened
 from mittwald_async.inventory.checks.walk import of_rows
 
 from ...support.inventory_file import InventoryFile, Rows

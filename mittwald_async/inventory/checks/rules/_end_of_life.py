@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..check import InventoryReader, Judge
+from ..check import InventoryReader, Judge, OfDetail
 from ..end_of_life import EndOfLife, branches, end_of_life, products
 from ..software import Software, software_of
 
@@ -92,7 +92,7 @@ class _Ending(msgspec.Struct, frozen=True):
     branches: Set[EndOfLife]
     ends: str
 
-    def __call__(self, _account: str, _subject: str, detail: str) -> Sequence[str]:
+    def __call__(self, detail: str) -> Sequence[str]:
         return [
             f"{one.name} {one.version}: support of {one.life.branch} {self.ends} on {one.life.last_day}"
             for one in _supported(self.versions, detail)
@@ -102,12 +102,12 @@ class _Ending(msgspec.Struct, frozen=True):
 
 def ended(versions: Versions) -> Callable[[InventoryReader], Judge]:
     """Judges what no longer gets support."""
-    return lambda state: _Ending(versions, branches(date.min, _today(state) - timedelta(days=1)), "ended")
+    return lambda state: OfDetail(_Ending(versions, branches(date.min, _today(state) - timedelta(days=1)), "ended"))
 
 
 def ending(versions: Versions) -> Callable[[InventoryReader], Judge]:
     """Judges what gets support for another half a year at most."""
-    return lambda state: _Ending(versions, branches(_today(state), _today(state) + SOON), "ends")
+    return lambda state: OfDetail(_Ending(versions, branches(_today(state), _today(state) + SOON), "ends"))
 
 
 def _today(state: InventoryReader) -> date:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..check import Check
+from ..check import Check, OfDetail
 from ._end_of_life import APP, APP_NAME, KEPT, installed
 
 
-def judge(_account: str, _app: str, detail: str) -> Sequence[str]:
+def judge(detail: str) -> Sequence[str]:
     found = [f"{one.name} {one.version}" for one in installed(detail).software if one.update_available]
     return [", ".join(found)] if found else []
 
@@ -24,5 +24,5 @@ CHECK = Check(
     subject=APP_NAME,
     detail=APP,
     where=KEPT,
-    judge=lambda _: judge,
+    judge=lambda _: OfDetail(judge),
 )
