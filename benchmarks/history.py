@@ -239,7 +239,7 @@ async def _disturbed_sweep(api: Emulator, mw: Mittwald, path: Path, dice: random
 
 
 async def _killed_sweep(api: Emulator, mw: Mittwald, path: Path, dice: random.Random) -> Span:
-    """Kill a sweep in a process of its own in the middle, let things change, and go on with it."""
+    """Kill a sweep in a process of its own in the middle, let things change, and resume it."""
     first = await _state(mw)
     api.inject(Fault(operation="*", delay=0.005))
     sent, after = len(api.requests), dice.randrange(3, 60)

@@ -74,7 +74,7 @@ def an_id(text: str) -> str:
 def existing_file(text: str) -> Path:
     """An existing file."""
     if not Path(text).is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+        raise argparse.ArgumentTypeError(f"file {text!r} does not exist")
     return Path(text)
 
 

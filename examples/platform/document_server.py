@@ -188,7 +188,7 @@ class DocumentServer:
             found = route.matches.fullmatch(request.path)
             if route.method == request.method and found is not None:
                 return route, found.groups()
-        raise RefusedError(404, "Not Found", f"there is no {request.method} {request.path}")
+        raise RefusedError(404, "Not Found", f"no route for {request.method} {request.path}")
 
     # ---- what comes ----
 
@@ -224,7 +224,7 @@ class DocumentServer:
         }
         for name, text in request.query.items():
             if name not in known:
-                raise RefusedError(400, "Bad Request", f"there is no query parameter {name}")
+                raise RefusedError(400, "Bad Request", f"unknown query parameter {name}")
             number = known[name].get("type") == "integer" and re.fullmatch("-?[0-9]+", text)
             self.check(known[name], int(text) if number else text, f"query parameter {name}")
         return dict(request.query)
@@ -251,7 +251,7 @@ class DocumentServer:
                 raise RefusedError(400, "Bad Request", "a part of the form has no name")
             described = schema["properties"].get(part.name)
             if described is None:
-                raise RefusedError(422, "Validation Error", f"there is no field {part.name}")
+                raise RefusedError(422, "Validation Error", f"unknown field {part.name}")
             content = await part.read()
             if described.get("format") == "binary":
                 fields[part.name] = content.decode("latin-1")

@@ -67,7 +67,7 @@ class JournalFile:
         if writable:
             self._create()
         elif not path.is_file():
-            raise JournalError(f"{path}: there is no such journal")
+            raise JournalError(f"{path}: the journal does not exist")
         try:
             self._open("mode=rw" if writable else "mode=ro", writable)
         except sqlite3.OperationalError as error:

@@ -19,7 +19,7 @@ class WriterLock:
     def __init__(self, journal: Path) -> None:
         self._path = journal.with_name(journal.name + ".lock")
         if not journal.parent.is_dir():
-            raise JournalError(f"{journal}: there is no folder {journal.parent}")
+            raise JournalError(f"{journal}: the folder {journal.parent} does not exist")
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             try:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 _ENDS_RUN = (JournalError, ClientStateError, StoppingError)
 """Errors that every further item would end in as well."""
 _TRIES = 3
-"""Attempts of a stage in one run: a lost response that was read back as not done is no reason to give up at once."""
+"""Attempts of a stage in one run: a stage is repeated where a lost response was read back as not done."""
 _ERROR_LENGTH = 500
 """Characters of an error that the journal keeps."""
 

@@ -159,7 +159,7 @@ def _object(expected: type[msgspec.Struct], value: Any, column: str, problems: P
         field = fields.get(name)
         if field is None:
             near = did_you_mean(name, fields)
-            problems.add(place, f"there is no such argument{near or '; it has ' + ', '.join(_wires(expected))}")
+            problems.add(place, f"unknown argument{near or '; the arguments are ' + ', '.join(_wires(expected))}")
             continue
         nullable = field.required and is_union(field.type) and NoneType in members(field.type)
         converted = convert(field.type, part, place, problems, nullable=nullable)

@@ -82,7 +82,7 @@ class WriteVerifier:
         readable = {name: value for name, value in sent.items() if name not in self._spec.unreadable}
         if not all(same(value, _at(found, str(elsewhere.get(name, name)))) for name, value in readable.items()):
             return NOT_DONE
-        # Equality alone is no proof if the request also sent something that cannot be read.
+        # Equality alone proves nothing if the request also sent something that cannot be read.
         return DONE if readable and len(readable) == len(sent) else CANNOT_TELL
 
     async def _listed(self, mw: Mittwald, path: Mapping[str, object], sent: Any) -> Verified:
@@ -123,7 +123,7 @@ def verifier_for(operation_id: str, *, marker: str | None = None) -> WriteVerifi
         `None` where the API has no way to tell, or only with a marker.
 
     Raises:
-        InvalidArgumentError: there is no such operation, or it has no such marker.
+        InvalidArgumentError: the operation does not exist, or has no such marker.
     """
     Mittwald.find(operation_id)
     spec = READ_BACK.get(operation_id)

@@ -256,7 +256,7 @@ def _checked(job: RowJob, journal: Path | None) -> Checked | None:
         message(f"{what}; nothing was sent", error=True)
         return None
     if not checked.rows:
-        message("there are no rows", error=True)
+        message("the input has no rows", error=True)
         return None
     return checked
 
@@ -304,7 +304,7 @@ def _preview(job: RowJob, checked: Checked, as_json: bool) -> None:
 
 def _ask(rows: Path | None) -> None:
     if sys.stdin is None or not sys.stdin.isatty() or not err.is_terminal:
-        raise ConfigurationError("nothing was sent: pass --yes, as there is no terminal to ask on")
+        raise ConfigurationError("nothing was sent: without a terminal to ask on, pass --yes")
     typer.confirm("Go on?", abort=True, err=True)
 
 

@@ -104,7 +104,7 @@ def remove(
 
     async def main(mw: Mittwald) -> None:
         changed = await mw.dns.remove(name, type, value)
-        _say(changed, "removed", "there is no such entry", as_json)
+        _say(changed, "removed", "no such entry", as_json)
 
     return _with(main, token_file, base_url)
 

@@ -168,11 +168,11 @@ def _property(expected: Any, found: Shape, step: str, name: str) -> Any:
         return found.inside[0]
     structs = structs_of(expected)
     if not structs:
-        raise InvalidArgumentError(name, f"{step!r} is inside of nothing: what is before it is {found.words}")
+        raise InvalidArgumentError(name, f"{step!r} cannot be set: the value that should contain it is {found.words}")
     known = {field.encode_name: field.type for struct in structs for field in msgspec.structs.fields(struct)}
     if step not in known:
-        near = did_you_mean(step, known) or f"; there is {', '.join(known)}"
-        raise InvalidArgumentError(name, f"there is no {step!r}{near}")
+        near = did_you_mean(step, known) or f"; the properties are {', '.join(known)}"
+        raise InvalidArgumentError(name, f"unknown property {step!r}{near}")
     return known[step]
 
 

@@ -236,7 +236,7 @@ def _row(one: AccountResult) -> tuple[str, ...]:
 
 
 def _has_begun(out: str) -> bool:
-    """Whether there is a run to go on with; taken for granted where looking would take network time."""
+    """Whether a run can be resumed; assumed where looking would take network time."""
     from ..fleet import Lake
 
     with suppress(MittwaldError):

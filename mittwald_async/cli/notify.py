@@ -45,7 +45,7 @@ class Outlet(msgspec.Struct, frozen=True):
         """Refuse what cannot work, before anything is sent.
 
         Raises:
-            ConfigurationError: the folder of the file is missing, the URL is not one to post to, or there is no such command.
+            ConfigurationError: the folder of the file is missing, the URL is not one to post to, or the command does not exist.
         """
         if self.prometheus is not None and self.prometheus.is_dir():
             raise ConfigurationError(f"--prometheus {self.prometheus}: is a folder; name a file in it")
@@ -154,7 +154,7 @@ def _check_hook(target: str) -> None:
         if "://" in words[0]:
             raise ConfigurationError("--notify: a URL must begin with http:// or https://")
         if shutil.which(words[0]) is None:
-            raise ConfigurationError(f"--notify: there is no command {words[0]!r}")
+            raise ConfigurationError(f"--notify: command {words[0]!r} not found")
         return
     try:
         parts = urlsplit(target)

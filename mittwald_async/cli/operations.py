@@ -31,7 +31,7 @@ def find(name: str) -> Operation[Any]:
         found = next((one for one in OPERATIONS.values() if (one.group, one.name) == (group, method)), None)
     if found is None:
         words = did_you_mean(name, OPERATIONS) or "; `mittwald-async operations WORD` finds one"
-        raise InvalidArgumentError("OPERATION", f"there is no {name!r}{words}")
+        raise InvalidArgumentError("OPERATION", f"unknown operation {name!r}{words}")
     return found
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _WIDE = sys.maxsize
-"""Off a terminal there is no width limit: programs expect whole lines."""
+"""Off a terminal the width is not limited: programs expect whole lines."""
 
 # Without highlighting: an id with a coloured number in it is harder to read, not easier.
 err: Console = Console(stderr=True, highlight=False)

@@ -147,7 +147,7 @@ class _LinePrinter:
             self._stream.flush()
 
     async def by_the_clock(self) -> None:
-        """Lines also while nothing comes in. Ends without a word when there is no reader any more: the next step will
+        """Lines also while nothing comes in. Ends silently once nobody reads: the next step will
         notice."""
         with suppress(OSError):
             while True:

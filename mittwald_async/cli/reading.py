@@ -77,7 +77,7 @@ def asked(name: str) -> str:
         ConfigurationError: no terminal is available.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigurationError(f"{name}: there is no terminal to ask on; {name}=- reads standard input")
+        raise ConfigurationError(f"{name}: no terminal to ask on; {name}=- reads standard input")
     return getpass(f"{name}: ")
 
 

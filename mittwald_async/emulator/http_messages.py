@@ -81,7 +81,7 @@ def no_route(allowed: frozenset[str]) -> Fail:
     """The response where no route matches; `allowed` are the methods that would."""
     if allowed:
         return Fail(405, "MethodNotAllowed", "this route does not know the method")
-    return Fail(404, "NotFound", "there is no such route")
+    return Fail(404, "NotFound", "route not found")
 
 
 def failed(failure: Fail, headers: dict[str, str]) -> EmulatedResponse:

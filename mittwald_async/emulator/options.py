@@ -176,7 +176,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
         if self.accounts:
             self._check_accounts()
         if not self.auth and self.mfa:
-            raise OptionError("mfa contradicts auth=False: without credentials there is no second factor")
+            raise OptionError("mfa contradicts auth=False: a second factor needs credentials")
         if self.permission_lag and not self.lag:
             raise OptionError("permission_lag needs lag: without lagging events permissions do not lag")
 

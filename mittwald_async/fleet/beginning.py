@@ -43,7 +43,7 @@ def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path 
             raise ConfigurationError(f"the account name {account.name[:40]!r}… is too long for the name of a folder")
         found[account.name] = account
     if not found:
-        raise ConfigurationError("there are no accounts")
+        raise ConfigurationError("no accounts were given")
     return found
 
 
@@ -96,7 +96,7 @@ def resumed_run(lake: Lake, resources: tuple[str, ...] | None, accounts: Mapping
         raise ConfigurationError(f"{lake.url}: there is nothing to resume; run without --resume")
     if resources is not None and set(resources) != set(record.resources):
         raise ConfigurationError(
-            f"{lake.url}: the run {record.id} is of other resources; leave them out to go on with it, or do not resume"
+            f"{lake.url}: the run {record.id} is of other resources; leave them out to resume it, or start a new run"
         )
     missing = [name for name in record.accounts if name not in accounts]
     if missing:

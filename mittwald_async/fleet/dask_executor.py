@@ -66,7 +66,7 @@ class DaskExecutor:
     """A scheduler and its workers. A context manager.
 
     A task carries names of accounts and where their tokens are found; each worker reads them there. A worker that is killed
-    is replaced by another one that goes on with its tasks; a scheduler that was restarted gets them anew.
+    is replaced by another one, which continues its tasks; a restarted scheduler gets them again.
 
     Args:
         address: of the scheduler, such as `tcp://scheduler:8786`.
@@ -154,7 +154,7 @@ class DaskExecutor:
                 )
             if waited >= _NOTICE_SECONDS and not said:
                 said = True
-                self._on_wait(f"{self._where}: there is no worker yet; waiting for one")
+                self._on_wait(f"{self._where}: no worker yet; waiting for one")
             await asyncio.sleep(0.1)
         self._workers_seen = frozenset(threads)
         self._manned = time.monotonic()
@@ -197,7 +197,7 @@ class DaskExecutor:
 
     @property
     def places(self) -> int | None:
-        """Accounts that the current workers sweep at once; `None`: there is no worker yet."""
+        """Accounts that the current workers sweep at once; `None`: no worker yet."""
         return self._places
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Any:

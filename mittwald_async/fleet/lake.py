@@ -222,7 +222,7 @@ class Lake:
         """
         found = self._read(self.path(_MARK), LakeFormat)
         if found is None:
-            raise ConfigurationError(f"{self.url}: there is no data set of `mittwald-async fleet`")
+            raise ConfigurationError(f"{self.url}: not a data set of `mittwald-async fleet`")
         if found.format > FORMAT:
             raise ConfigurationError(f"{self.url}: was written by a newer version of this package; update it")
 
@@ -326,9 +326,9 @@ class Lake:
     def show(self, run: str, account: str) -> bool:
         """Let readers see an account as of a run, once all its parts are published. May be done again at any time.
 
-        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each says
-        first which run is to be seen, then replaces all files, and then looks whether that still stands: who was overtaken
-        makes it again what the other one said. Whoever is the last leaves one run, whole.
+        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each fleet first
+        records the run to be seen, then replaces all files, and then reads that record again. If another fleet has recorded a
+        newer run meanwhile, this one publishes the files of that run. Whoever finishes last leaves one complete run.
         """
         parts = self.published(run, account)
         if not parts:

@@ -85,6 +85,6 @@ def _forget_account(lake: Lake, account: str) -> int:
     found = sum(lake.forget(run, account) for run in lake.runs())
     seen = lake.forget_view(account)
     if not found and not seen:
-        raise ConfigurationError(f"{lake.url}: there is no account {account!r}")
+        raise ConfigurationError(f"{lake.url}: unknown account {account!r}")
     delete_from_delta(lake, account)
     return found

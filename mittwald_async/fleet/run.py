@@ -99,7 +99,7 @@ async def sweep_fleet(
         out: a folder, or a URL that fsspec knows, such as `s3://bucket/lake`.
         resources: names from `catalog()`, or `all`; the default set if not given.
         executor: an open executor; by default one in this process.
-        resume: go on with the newest run that has not ended: only accounts that are not published are asked for. Where
+        resume: resume the newest run that has not ended: only accounts that are not published are asked for. Where
             every run has ended, accounts whose lists failed in the last one are swept again, as a run of their own.
         split_over: accounts with more projects are split into parts for several workers, 1 or more.
         delta: keep a Delta table as well.

@@ -51,7 +51,7 @@ class TokenReader:
 
 
 def in_own_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Have something done in a thread that nobody waits for in the end.
+    """Run a function in a thread that does not keep the program from ending.
 
     The loop's own threads are few, look up host names and write to object stores, and a program ends only once they have.
     """

@@ -87,7 +87,7 @@ class _Process:
         while not wait([work], _LOOK_SECONDS).done:
             if not is_wanted():
                 work.cancel()
-                raise UnwantedError(f"account {task.account.name}: nobody waits for it any more")
+                raise UnwantedError(f"account {task.account.name}: its result is no longer needed")
         return work.result()
 
     def _close(self) -> None:

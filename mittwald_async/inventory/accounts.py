@@ -170,7 +170,7 @@ def accounts_from(path: Path | str) -> dict[str, Account]:
         raise ConfigurationError(f"{path}: {unknown[0]!r} is not known here; accounts are sections [accounts.NAME]")
     accounts = found.get("accounts")
     if not isinstance(accounts, dict) or not accounts:
-        raise ConfigurationError(f"{path}: there are no accounts; add a section [accounts.NAME] with token_env")
+        raise ConfigurationError(f"{path}: the file has no accounts; add a section [accounts.NAME] with token_env")
     sections = cast("dict[str, Any]", accounts)
     return {name: _account(path, name, section) for name, section in sections.items()}
 
@@ -195,7 +195,7 @@ def account_of(accounts: Mapping[str, Account], name: str, path: Path | str) -> 
         ConfigurationError: there is none of that name; the message lists those there are.
     """
     if name not in accounts:
-        raise ConfigurationError(f"{path}: there is no account {name!r}; it has {', '.join(accounts)}")
+        raise ConfigurationError(f"{path}: unknown account {name!r}; the file has {', '.join(accounts)}")
     return accounts[name]
 
 

@@ -459,7 +459,7 @@ VOLATILE: Mapping[str, str] = {
     "backupStorageUsageInBytesSetAt": "says when the usage was measured",
     "storageUsageInBytes": "changes with every write",
     "storageUsageInBytesSetAt": "says when the usage was measured",
-    "storageInBytes.current": "how full a mailbox is changes with every message; its limit is no usage",
+    "storageInBytes.current": "how full a mailbox is changes with every message; its limit is not usage",
     "statusSetAt": "says when the status was looked at; the status itself is compared",
     "lastAccess": "changes with every use of a session or token",
     "lastMessageAt": "the conversation's messages are rows of their own",

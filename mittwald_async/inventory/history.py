@@ -110,7 +110,7 @@ class History:
             all_fields: count changes of volatile properties, such as storage usage, too.
 
         Raises:
-            ConfigurationError: there is no such sweep, they are of different accounts or in the wrong order, or no account
+            ConfigurationError: a sweep does not exist, they are of different accounts or in the wrong order, or no account
                 has two sweeps.
         """
         if isinstance(resources, str):
@@ -189,7 +189,9 @@ class History:
             if one.id == when:
                 return {one.account: one}
         known = ", ".join(str(one.id) for one in self.sweeps()[-10:])
-        raise ConfigurationError(f"{self.path}: there is no ended sweep {when}; the last are {known or 'none'}")
+        raise ConfigurationError(
+            f"{self.path}: sweep {when} does not exist or has not ended; the last ones are {known or 'none'}"
+        )
 
 
 def _check_resources(store: Store, names: Iterable[str]) -> None:

@@ -99,8 +99,8 @@ class SweepJob:
         sink: where the result goes.
         resources: what to list; when going on with a sweep, the file knows.
         target: for which part of the account; when going on with a sweep, the file knows.
-        resume: true goes on with the last sweep of the same server and account, if it was interrupted or has failures.
-            Where that sweep is complete, there is nothing to do; where there is none, a new one begins. `None` goes on with
+        resume: true resumes the last sweep of the same server and account, if it was interrupted or has failures.
+            Where that sweep is complete, there is nothing to do; where there is none, a new one begins. `None` resumes
             one that was interrupted and was of the same resources and part of the account. False begins a new one.
         bounds: concurrency, most requests, whether the first failure is raised.
         source: what the file calls the account's server, the client's base URL by default.
@@ -200,7 +200,7 @@ class SweepJob:
         if others or (part is not None and self._request.target != part):
             raise ConfigurationError(
                 f"{self.sink.path}: the interrupted sweep was of something else; leave resources, customers and projects "
-                "out to go on with it, or do not resume, to begin anew"
+                "out to resume it, or start a new sweep"
             )
 
     async def run(self, client: Mittwald, watch: Callable[[Sweep], None] | None = None) -> Summary:
@@ -211,7 +211,7 @@ class SweepJob:
             watch: called after every write with the sweep, for showing progress.
 
         Raises:
-            ConfigurationError: the token belongs to no user, and no account is named; or what was to be gone on with is a
+            ConfigurationError: the token belongs to no user, and no account is named; or what was to be resumed is a
                 finished export of another account.
         """
         begin = time.monotonic()
@@ -498,8 +498,8 @@ async def sweep_to(
         resources: names from `catalog()`, or `all`; the default set if not given.
         customers: ids; only what belongs to them.
         projects: ids; only what belongs to them.
-        resume: true goes on with the account's last sweep, which was interrupted or has failures; what was asked for then
-            need not be said again. Where it is complete, nothing is done. False begins a new one. `None` goes on with one
+        resume: true resumes the account's last sweep, which was interrupted or has failures; what was asked for then
+            need not be said again. Where it is complete, nothing is done. False begins a new one. `None` resumes one
             that was interrupted and was of the same resources and part of the account, and begins a new one otherwise.
         account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps of several
             accounts can share a file; nothing of one is ever continued with another's token.

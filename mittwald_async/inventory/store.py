@@ -504,7 +504,7 @@ class Store:
                 known = [name for (name,) in self._db.execute("SELECT DISTINCT account FROM sweeps ORDER BY 1")]
                 if account not in known:
                     raise StoreError(
-                        f"{self.path}: there is no account {account!r}; it has {', '.join(known) or 'none'}"
+                        f"{self.path}: unknown account {account!r}; the file has {', '.join(known) or 'none'}"
                     )
                 sweeps, versions = drop_account(self._db, account)
             if before is not None:

@@ -318,7 +318,7 @@ class Client:
         operation = cls.operations.get(operation_id)
         if operation is None:
             raise InvalidArgumentError(
-                "operation_id", f"there is no operation {operation_id!r}{did_you_mean(operation_id, cls.operations)}"
+                "operation_id", f"unknown operation {operation_id!r}{did_you_mean(operation_id, cls.operations)}"
             )
         return operation
 

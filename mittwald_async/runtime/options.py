@@ -204,7 +204,7 @@ def options_spelled_out(function: FunctionT) -> FunctionT:
 def _check_names(values: Mapping[str, object]) -> None:
     for name in values:
         if name not in Options.__struct_fields__:
-            raise TypeError(f"there is no option {name!r}{did_you_mean(name, Options.__struct_fields__)}")
+            raise TypeError(f"unknown option {name!r}{did_you_mean(name, Options.__struct_fields__)}")
 
 
 def _checked_headers(headers: object) -> dict[str, str]:

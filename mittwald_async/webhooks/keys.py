@@ -86,7 +86,7 @@ class PublicKeys:
     async def _fetch(self, serial: str) -> Ed25519PublicKey:
         now = self._clock.now()
         if now - self._unknown.get(serial, float("-inf")) < _UNKNOWN_FOR:
-            raise SignatureError(f"there is no public key {serial}")
+            raise SignatureError(f"unknown public key {serial}")
         while self._asked and now - self._asked[0] >= _PER:
             self._asked.popleft()
         if len(self._asked) >= _LOOKUPS:
@@ -98,7 +98,7 @@ class PublicKeys:
             self._unknown[serial] = now
             while len(self._unknown) > _UNKNOWN_KEPT:
                 self._unknown.popitem(last=False)
-            raise SignatureError(f"there is no public key {serial}") from None
+            raise SignatureError(f"unknown public key {serial}") from None
         return _key(found.algorithm, found.key)
 
 

@@ -210,7 +210,7 @@ def test_rows_can_come_from_a_query_json_lines_a_sheet_or_a_pipe(
         (("none.csv", "--dry-run"), "none.csv: No such file"),
         (("rows.txt", "--dry-run"), "rows come from .csv, .jsonl or .xlsx"),
         (("rows.csv", "--dry-run", "--marker", "foo"), "marker: project-update-project cannot be found again"),
-        (("rows.csv", "-j", "a.journal"), "pass --yes, as there is no terminal"),
+        (("rows.csv", "-j", "a.journal"), "without a terminal to ask on, pass --yes"),
         (("--from", "rows.csv", "--query", "SELECT * FROM x", "--dry-run"), "the query failed"),
     ],
 )

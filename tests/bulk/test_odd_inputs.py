@@ -134,7 +134,7 @@ class TestPlaces:
             private(link)
 
     async def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
-        assert f"there is no folder {tmp_path / 'no'}" in await self.said(tmp_path / "no" / "some.journal")
+        assert f"the folder {tmp_path / 'no'} does not exist" in await self.said(tmp_path / "no" / "some.journal")
 
     def test_other_users_lose_read_permission(self, tmp_path: Path) -> None:
         path = tmp_path / "failed.csv"

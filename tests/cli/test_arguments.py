@@ -122,7 +122,7 @@ def test_values_get_the_type_of_their_property() -> None:
 @pytest.mark.parametrize(
     ("operation_id", "argument", "complaint"),
     [
-        ("database-create-mysql-database", "database.verion=8", "there is no 'verion'; did you mean version?"),
+        ("database-create-mysql-database", "database.verion=8", "unknown property 'verion'; did you mean version?"),
         ("database-create-mysql-database", "database.version.major=8", "'major' is inside of nothing"),
         ("database-create-mysql-database", "database[0]=8", "is not a list but object"),
         ("database-create-mysql-database", "databse.version=8", "did you mean database?"),

@@ -26,7 +26,7 @@ def test_a_challenge_may_start_with_a_dash(command: Command) -> None:
     assert command("dns", "add", "--ttl", "60", name, "TXT", "def")[0] == 0
     assert command("dns", "list", name) == (0, f"{name} 60 TXT -abc\n{name} 60 TXT def\n", "")
     assert command("dns", "remove", "--", name, "TXT", "-abc")[2] == "removed\n"
-    assert command("dns", "remove", "--", name, "TXT", "-abc")[2] == "there is no such entry\n"
+    assert command("dns", "remove", "--", name, "TXT", "-abc")[2] == "no such entry\n"
     assert [entry["value"] for entry in json.loads(command("dns", "list", name, "--json")[1])] == ["def"]
 
 

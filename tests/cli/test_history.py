@@ -114,7 +114,7 @@ def test_the_accounts_of_a_file_share_an_inventory(
         assert db.execute("SELECT account, state FROM sweeps").fetchall() == [("agency", "done")] * 2
         assert db.execute("SELECT DISTINCT account FROM v_project").fetchall() == [("agency",)]
     for arguments, complaint in (
-        (("--account", "shop"), "there is no account 'shop'; it has agency, broken"),
+        (("--account", "shop"), "unknown account 'shop'; the file has agency, broken"),
         (("--account", "agency", "--all-accounts"), "not both"),
         (("--all-accounts", "-o", "rows.jsonl"), "end the name in .sqlite"),
         (("--accounts", "accounts.toml"), "needs --account NAME or --all-accounts"),
@@ -186,7 +186,7 @@ def test_prune_drops_old_versions(command: Command) -> None:
     for arguments, complaint in (
         ((), "say what to forget"),
         (("--keep", "soon"), "is not a span of time"),
-        (("--account", "nobody"), "there is no account 'nobody'"),
+        (("--account", "nobody"), "unknown account 'nobody'"),
         (("missing.sqlite", "--keep", "1d"), "no such file"),
     ):
         code, _, err = command("prune", *arguments)

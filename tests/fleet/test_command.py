@@ -41,7 +41,7 @@ def test_from_an_accounts_file_to_a_report(tmp_path: Path, monkeypatch: pytest.M
     assert "of account-1" in diff.stdout
     none = command("diff", "lake/", "--from", "99", folder=tmp_path)
     assert none.returncode == 2
-    assert "lake: there is no ended sweep 99" in none.stderr
+    assert "lake: sweep 99 does not exist" in none.stderr
 
 
 def test_exit_codes_match_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ async def test_waiting_for_the_first_worker_is_reported_once(monkeypatch: pytest
         executor = DaskExecutor(found.scheduler_address, worker_seconds=0.5, on_wait=said.append)
         with pytest.raises(ConfigurationError):
             await executor.__aenter__()
-        assert said == [f"{found.scheduler_address}: there is no worker yet; waiting for one"]
+        assert said == [f"{found.scheduler_address}: no worker yet; waiting for one"]
 
 
 async def test_when_all_workers_are_gone_it_waits_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -402,7 +402,7 @@ async def test_progress_counts_accounts(tmp_path: Path, monkeypatch: pytest.Monk
         ({"split_over": 0}, "split_over: at least 1"),
         ({"reserve": 2.0}, "reserve"),
         ({"resources": ["nonsense"]}, "nonsense"),
-        ({"resume": True}, "there is no data set"),
+        ({"resume": True}, "not a data set"),
     ],
 )
 async def test_invalid_options_are_refused_before_anything_is_written(
@@ -418,7 +418,7 @@ async def test_at_least_one_account_is_needed_and_names_must_differ(tmp_path: Pa
     account = Account(name="shop", token_env="NONE")
     with pytest.raises(ConfigurationError, match="two accounts are called 'shop'"):
         await sweep_fleet([account, account], tmp_path / "lake")
-    with pytest.raises(ConfigurationError, match="there are no accounts"):
+    with pytest.raises(ConfigurationError, match="no accounts were given"):
         await sweep_fleet([], tmp_path / "lake")
 
 

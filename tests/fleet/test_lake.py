@@ -235,7 +235,7 @@ def test_a_folder_with_other_contents_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigurationError, match="is a file"):
         Lake(tmp_path / "file").open_for_writing()
-    with pytest.raises(ConfigurationError, match="there is no data set"):
+    with pytest.raises(ConfigurationError, match="not a data set"):
         Lake(tmp_path / "mine").check()
 
 

@@ -83,7 +83,7 @@ async def test_an_account_can_be_removed_completely(
     assert {account for account, _ in ids(tmp_path / "lake")} == {"account-1"}
     assert lake.current("account-2") is None
     assert not [path for path in (tmp_path / "lake").rglob("account=account-2*/**/*") if path.is_file()]
-    with pytest.raises(ConfigurationError, match="there is no account 'account-2'"):
+    with pytest.raises(ConfigurationError, match="unknown account 'account-2'"):
         prune_lake(lake, account="account-2")
     if delta:
         table = deltalake.DeltaTable(str(tmp_path / "lake" / "delta"))

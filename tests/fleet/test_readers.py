@@ -344,7 +344,7 @@ async def test_a_split_account_is_one_sweep_in_history(tmp_path: Path, monkeypat
 
 
 def test_a_folder_without_a_data_set_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there is no data set"), inventory_of(tmp_path):
+    with pytest.raises(ConfigurationError, match="not a data set"), inventory_of(tmp_path):
         pass
     Lake(tmp_path / "lake").open_for_writing()
     with pytest.raises(ConfigurationError, match="no account is published in it yet"), inventory_of(tmp_path / "lake"):

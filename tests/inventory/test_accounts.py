@@ -42,8 +42,8 @@ def test_tokens_come_from_a_variable_a_file_or_a_command(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "there are no accounts"),
-        ("[accounts]", "there are no accounts"),
+        ("", "the file has no accounts"),
+        ("[accounts]", "the file has no accounts"),
         ("[accounts.a", "not valid TOML"),
         ("[account.a]", "'account' is not known here"),
         ("[accounts.a]", "needs exactly one of"),

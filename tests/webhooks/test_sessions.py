@@ -43,7 +43,7 @@ async def test_a_verified_token_can_be_exchanged() -> None:
         (-6, {}, "not valid yet"),
         (10, {"nbf": NOON.timestamp() + 30}, "not valid yet"),
         (10, {"publicKeySerial": None}, "not a UUID"),
-        (10, {"publicKeySerial": "00000000-0000-4000-8000-000000000000"}, "there is no public key"),
+        (10, {"publicKeySerial": "00000000-0000-4000-8000-000000000000"}, "unknown public key"),
     ],
 )
 async def test_an_invalid_token(seconds: float, claims: dict[str, Any], problem: str) -> None:

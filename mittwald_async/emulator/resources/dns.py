@@ -229,7 +229,7 @@ def manage(call: EmulatedCall) -> Reply:
             ingress_id = world.id("ingress", ingress)
             _put(call, name, {"managedBy": {"ingressId": ingress_id}})
             return ValueReply({"ingressId": ingress_id})
-    raise Fail.refused(f"there is no ingress for {domain}")
+    raise Fail.refused(f"no ingress serves {domain}")
 
 
 @handles("dns-get-zone-file")

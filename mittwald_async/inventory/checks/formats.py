@@ -30,7 +30,7 @@ _BASELINES: Mapping[Standing, Mapping[str, str]] = {
     "solved": {"baselineState": "absent"},
     "first": {},
 }
-"""Without a sweep before there is no baseline, and SARIF says nothing."""
+"""Without a previous sweep SARIF states no baseline."""
 
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~]")

@@ -111,7 +111,7 @@ def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
     for name in wanted:
         if name not in known:
             way = did_you_mean(name, sorted(known)) or "; `mittwald-async check --list` shows all there are"
-            raise ConfigurationError(f"there is no check or family {name!r}{way}")
+            raise ConfigurationError(f"unknown check or family {name!r}{way}")
     return tuple(check for check in every if check.id in wanted or check.family in wanted)
 
 

@@ -8,7 +8,7 @@ from .policy import Policy
 from .turn import Turn
 
 _SHARE_AT_ONCE = 20
-"""One in so many of the `calls` of a rate may go at once: a cap that starts with a burst of everything is no even cap."""
+"""One in so many of the `calls` of a rate may go at once: a cap that starts with a burst of everything is not even."""
 _BLOCKED = Turn(inf, "concurrency")
 _FREE = Turn(-inf)
 

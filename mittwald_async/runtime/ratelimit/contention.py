@@ -162,7 +162,7 @@ class Contention:
             self.wary = self._tuning.wary_windows
 
     def second_is_ours(self) -> None:
-        """The second call of a window was ours. If the first was, too, nobody else came when we came: they would have called
+        """The second call of a window was ours. If the first was, too, no other client came at the same time: they would have called
         while our first answer was on its way."""
         if self.untouched and not self.foreign:
             self.proof = max(self.proof, self._tuning.alone_after)

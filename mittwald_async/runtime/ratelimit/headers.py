@@ -78,7 +78,7 @@ class HeaderReader:
 
     def _read_lines(self, headers: Mapping[str, str], wall: Callable[[], float]) -> RateLimit | None:
         """The budget of which least remains, where a gateway and the server behind it state one each. Lines that cannot be
-        told apart are ignored: the limit of one with the rest of another is no budget at all."""
+        told apart are ignored: the limit of one and the rest of another do not make a budget."""
         name_limit, name_remaining, name_reset, name_exempt = self._names
         limits, remainders, resets, exempt = (lines_of(headers, name) for name in self._names)
         if exempt:
@@ -115,7 +115,7 @@ def _until(name: str, text: str | None, headers: Mapping[str, str], wall: Callab
 
 
 def _without_policies(limit: str | None) -> str | None:
-    """Early drafts let policies follow the limit, as in `10, 10;w=1, 50;w=60`; a second bare number is no policy."""
+    """Early drafts let policies follow the limit, as in `10, 10;w=1, 50;w=60`; a second bare number is not a policy."""
     if limit is None or ";" not in limit:
         return limit
     first, *policies = limit.split(",")

@@ -178,7 +178,7 @@ def test_a_sweep_into_another_format_reports_its_numbers(tmp_path: Path) -> None
         (Outlet(prometheus=Path("no-such-folder/x.prom")), "no such folder"),
         (Outlet(notify="mail 'half"), "cannot be taken apart"),
         (Outlet(notify=" "), "needs a URL or a command"),
-        (Outlet(notify="no-such-command-here"), "there is no command 'no-such-command-here'"),
+        (Outlet(notify="no-such-command-here"), "command 'no-such-command-here' not found"),
         (Outlet(notify="ftp://chat.example/secret"), "must begin with http"),
         (Outlet(notify="http://[bad/secret"), "the URL is not valid"),
         (Outlet(notify="https:///secret"), "the URL is not valid"),
