@@ -144,3 +144,14 @@ class InventoryFile:
         ).fetchall():
             if key not in present:
                 db.execute(f'UPDATE "{resource}" SET to_sweep = ? WHERE row_id = ?', (sweep, row_id))
+
+
+def mail_address(name: str, catch_all: bool) -> dict[str, object]:
+    """An address of project p1 as the API lists it."""
+    return {
+        "id": name,
+        "address": f"{name}@example.org",
+        "isCatchAll": catch_all,
+        "projectId": "p1",
+        "customerId": "c1",
+    }

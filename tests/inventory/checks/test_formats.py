@@ -13,20 +13,10 @@ import pytest
 from mittwald_async.inventory.checks import all_checks, checks_named, run_checks
 from mittwald_async.inventory.checks.formats import FORMATS, as_markdown
 
-from ...support.inventory_file import InventoryFile
+from ...support.inventory_file import InventoryFile, mail_address
 
 YESTERDAY = "2026-11-26T03:00:00+00:00"
 NASTY = "Shop | <b> ~x~ &lt; \u00a0\u200d\x1b[31m]]> 🦊"
-
-
-def address(name: str, catch_all: bool) -> dict[str, object]:
-    return {
-        "id": name,
-        "address": f"{name}@example.org",
-        "isCatchAll": catch_all,
-        "projectId": "p1",
-        "customerId": "c1",
-    }
 
 
 @pytest.fixture
@@ -35,11 +25,11 @@ def file(tmp_path: Path) -> InventoryFile:
     made = InventoryFile(tmp_path / "inventory.sqlite")
     project = {"id": "p1", "shortId": "p-one", "description": NASTY, "customerId": "c1", "enabled": True}
     customer = {"customerId": "c1", "name": "Braun GmbH"}
-    before = [address("stays", True), address("solved", True), address("comes", False)]
-    after = [address("stays", True), address("solved", False), address("comes", True)]
+    before = [mail_address("stays", True), mail_address("solved", True), mail_address("comes", False)]
+    after = [mail_address("stays", True), mail_address("solved", False), mail_address("comes", True)]
     made.sweep({"customer": [customer], "project": [project], "mail_address": before}, at=YESTERDAY)
     made.sweep({"customer": [customer], "project": [project], "mail_address": after})
-    made.sweep({"mail_address": [address("other", True)]}, account="second")
+    made.sweep({"mail_address": [mail_address("other", True)]}, account="second")
     return made
 
 

@@ -11,20 +11,10 @@ import pytest
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory.checks import Finding, all_checks, checks_named, mutes_from, run_checks
 
-from ...support.inventory_file import InventoryFile
+from ...support.inventory_file import InventoryFile, mail_address
 
 YESTERDAY = "2026-11-26T03:00:00+00:00"
 IDS = [check.id for check in all_checks()]
-
-
-def address(name: str, catch_all: bool) -> dict[str, object]:
-    return {
-        "id": name,
-        "address": f"{name}@example.org",
-        "isCatchAll": catch_all,
-        "projectId": "p1",
-        "customerId": "c1",
-    }
 
 
 @pytest.fixture
@@ -33,8 +23,8 @@ def file(tmp_path: Path) -> InventoryFile:
     made = InventoryFile(tmp_path / "inventory.sqlite")
     project = {"id": "p1", "shortId": "p-one", "description": "Shop | <b>", "customerId": "c1", "enabled": True}
     customer = {"customerId": "c1", "name": "Braun GmbH"}
-    before = [address("stays", True), address("solved", True), address("comes", False)]
-    after = [address("stays", True), address("solved", False), address("comes", True)]
+    before = [mail_address("stays", True), mail_address("solved", True), mail_address("comes", False)]
+    after = [mail_address("stays", True), mail_address("solved", False), mail_address("comes", True)]
     made.sweep({"customer": [customer], "project": [project], "mail_address": before}, at=YESTERDAY)
     made.sweep({"customer": [customer], "project": [project], "mail_address": after})
     return made
@@ -52,7 +42,7 @@ def test_findings_are_new_persistent_or_solved(file: InventoryFile) -> None:
 
 
 def test_each_account_is_compared_with_its_own_previous_sweep(file: InventoryFile) -> None:
-    file.sweep({"mail_address": [address("other", True)]}, account="second")
+    file.sweep({"mail_address": [mail_address("other", True)]}, account="second")
     report = run_checks(file.path, only=["mail-catch-all"])
     assert subjects(report.findings) == {"stays": "still", "comes": "new", "other": "first"}
 
@@ -187,7 +177,7 @@ def test_the_command_exits_with_5_if_there_are_findings(file: InventoryFile) -> 
     assert "1 finding (1 low): 1 new, 1 solved" in done.stdout
     assert check(str(file.path), "--only", "mailbox-full").returncode == 0
     assert check(str(file.path), "--format", "sarf").returncode == 2
-    file.sweep({"mail_address": [address("other", True)]}, account="second")
+    file.sweep({"mail_address": [mail_address("other", True)]}, account="second")
     first = check(str(file.path), "--only", "mail-catch-all", "--new").stdout
     assert "    other@example.org" in first
     assert "first sweep of second: nothing to compare with" in first
