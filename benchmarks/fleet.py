@@ -220,7 +220,7 @@ async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
 
 async def _busy_workers(settings: Settings, folder: Path) -> Table:
     """Throughput where the workers' processor time is the limit: what they ask is emulated inside them."""
-    accounts, projects, rounds = settings.pick(8, 2), settings.pick(100, 5), settings.pick(3, 1)
+    accounts, projects, rounds = settings.pick(16, 2), settings.pick(200, 5), settings.pick(3, 1)
     table = Table(
         f"{accounts} accounts of {projects} projects that workers emulate themselves",
         ("workers", "requests", "seconds", "requests/s", "× one worker", "CPU s of workers", "CPU s of the fleet"),
