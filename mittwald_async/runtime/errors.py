@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _SUGGESTED = 3
 """Names suggested for a wrong one at most."""
+_ALIKE = 0.75
+"""How much of two words has to agree, 0 to 1, where one is a part of a name: less than that suggests nonsense."""
 
 _BODY_IN_MESSAGE = 200
 """Characters of a non-JSON error body that a message shows."""
@@ -510,8 +512,8 @@ def body_excerpt(body: bytes) -> str:
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """`; did you mean …?` for a name that does not exist, or nothing where none is like it.
 
-    Names are alike as a whole, or else where `wrong` is a part of them, such as `dmarc` of `dns-dmarc-missing`. A part that
-    more than three names share says too little.
+    Names are alike as a whole, or else where `wrong` is a part of them, be it mistyped, such as `dmark` of
+    `dns-dmarc-missing`. A part that more than three names share says too little.
     """
     import difflib  # not what a program that makes no mistakes should wait for
 
@@ -519,10 +521,18 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     found = difflib.get_close_matches(wrong, known, n=_SUGGESTED)
     if not found:
         words = _words(wrong)
-        found = sorted(name for name in known if _stands_in(words, _words(name)))
+        found = _with_part(words, known)
+        if not found:
+            every = {word for name in known for word in _words(name)}
+            near = [difflib.get_close_matches(word, every, n=1, cutoff=_ALIKE) for word in words]
+            found = _with_part([one for some in near for one in some], known) if all(near) else []
         if len(found) > _SUGGESTED:
             found = []
     return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def _with_part(part: list[str], known: Iterable[str]) -> list[str]:
+    return sorted(name for name in known if _stands_in(part, _words(name)))
 
 
 def _words(name: str) -> list[str]:

@@ -250,9 +250,9 @@ class TestOneDefinition:
 
     def test_an_unknown_option(self) -> None:
         wrong: dict[str, Any] = {"tiemout": 3}
-        with pytest.raises(TypeError, match="no option 'tiemout'; did you mean timeout"):
+        with pytest.raises(TypeError, match="unknown option 'tiemout'; did you mean timeout"):
             Mittwald("t", **wrong)
-        with pytest.raises(TypeError, match="no option 'tiemout'; did you mean timeout"):
+        with pytest.raises(TypeError, match="unknown option 'tiemout'; did you mean timeout"):
             Mittwald("t").with_options(**wrong)
 
     def test_the_runtime_knows_no_api(self) -> None:

@@ -324,7 +324,7 @@ def test_old_versions_and_whole_accounts_can_be_pruned(path: Path) -> None:
         assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (101,)
         store.prune(account="b")
         assert store.database.execute("SELECT count(*) FROM v_project").fetchone() == (100,)
-        with pytest.raises(StoreError, match="no account 'b'; it has me"):
+        with pytest.raises(StoreError, match="unknown account 'b'; the file has me"):
             store.prune(account="b")
     assert path.stat().st_size < size / 2
 

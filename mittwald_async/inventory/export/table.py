@@ -214,7 +214,8 @@ def _why_not(name: str, known: Sequence[str]) -> str:
     resource = children.get(plain) or resources.get(f"v_{plain}")
     if resource is not None:
         return f"{name!r} has never been swept into this file; sweep it with -r {resource}"
-    return f"unknown view {name!r}{did_you_mean(name, known)}; the views are: {', '.join(known)}"
+    way = did_you_mean(name, known) or f"; the views are: {', '.join(known)}"
+    return f"unknown view {name!r}{way}"
 
 
 def tables_of(db: sqlite3.Connection, views: Iterable[str] = (), where: str = "") -> list[ExportTable]:

@@ -62,7 +62,7 @@ def test_a_check_of_a_resource_that_was_not_swept_is_skipped_with_a_reason(file:
 
 def test_families_and_near_misses() -> None:
     assert {check.family for check in checks_named(["mail", "backup-old"])} == {"mail", "backups"}
-    with pytest.raises(ConfigurationError, match=r"no check or family 'certificate'.*certificates"):
+    with pytest.raises(ConfigurationError, match=r"unknown check or family 'certificate'.*certificates"):
         checks_named(["certificate"])
 
 
@@ -70,6 +70,8 @@ def test_families_and_near_misses() -> None:
     ("wrong", "way"),
     [
         ("dmarc", r"did you mean dns-dmarc-missing\?"),
+        ("dmark", r"did you mean dns-dmarc-missing\?"),
+        ("image-unpined", r"did you mean container-image-unpinned\?"),
         ("SPF", r"did you mean dns-spf-missing or dns-spf-twice\?"),
         ("unpinned", r"did you mean container-image-unpinned\?"),
         # Too many have it, or none.
@@ -79,7 +81,7 @@ def test_families_and_near_misses() -> None:
     ],
 )
 def test_a_part_of_a_name_leads_to_it(wrong: str, way: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"no check or family '{wrong}'; {way}"):
+    with pytest.raises(ConfigurationError, match=f"unknown check or family '{wrong}'; {way}"):
         checks_named([wrong])
 
 

@@ -213,7 +213,7 @@ def test_a_condition_selects_rows_and_an_invalid_one_is_named(file: Path) -> Non
 
 
 def test_an_unknown_view_is_reported_with_the_existing_ones(file: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no view 'projekt'.*did you mean project"):
+    with pytest.raises(ConfigurationError, match=r"unknown view 'projekt'.*did you mean project"):
         lines(file, "projekt")
 
 
