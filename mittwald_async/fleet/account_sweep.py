@@ -52,7 +52,7 @@ class Surroundings:
         self.committing: asyncio.Lock = asyncio.Lock()
         """One commit to a Delta table at a time: deltalake looks at a table without letting other threads run, and its
         own threads wait for rows of another commit from just these."""
-        self.tokens = TokenReader()
+        self.tokens: TokenReader = TokenReader()
         self.worker: str = f"{socket.gethostname()}:{os.getpid()}"
 
 

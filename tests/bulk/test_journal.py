@@ -307,7 +307,7 @@ async def test_a_foreign_file_is_refused(path: Path) -> None:
     with pytest.raises(bulk.JournalError, match="not a journal"):
         async with bulk.Journal(database):
             pass
-    with pytest.raises(bulk.JournalError, match="no such journal"):
+    with pytest.raises(bulk.JournalError, match="the journal does not exist"):
         bulk.read_journal(path.with_name("none"))
 
 

@@ -123,7 +123,7 @@ def test_values_get_the_type_of_their_property() -> None:
     ("operation_id", "argument", "complaint"),
     [
         ("database-create-mysql-database", "database.verion=8", "unknown property 'verion'; did you mean version?"),
-        ("database-create-mysql-database", "database.version.major=8", "'major' is inside of nothing"),
+        ("database-create-mysql-database", "database.version.major=8", "'major' cannot be set"),
         ("database-create-mysql-database", "database[0]=8", "is not a list but object"),
         ("database-create-mysql-database", "databse.version=8", "did you mean database?"),
         ("database-create-mysql-database", "database.=8", "write what is inside as name.property"),

@@ -83,7 +83,7 @@ def test_a_diff_reports_what_it_cannot_know(command: Command, server: str) -> No
     [
         (("missing.sqlite",), "no such file"),
         (("--from", "yesterday"), "is not a moment"),
-        (("--from", "99"), "no ended sweep 99"),
+        (("--from", "99"), "sweep 99 does not exist"),
         (("--from", "2020-01-01"), "no sweep had ended by 2020-01-01"),
         (("-r", "cronjob"), "has nothing of 'cronjob'"),
         (("--json", "--html"), "not both"),

@@ -283,7 +283,7 @@ def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> N
             history.diff(1, 2)
         with pytest.raises(ConfigurationError, match="swap them"):
             history.diff(3, 1)
-        with pytest.raises(ConfigurationError, match="no ended sweep 7"):
+        with pytest.raises(ConfigurationError, match="sweep 7 does not exist"):
             history.diff(7)
         with pytest.raises(ConfigurationError, match=r"nothing to compare: no sweep has ended before 1 of a$"):
             history.diff(b=1)
