@@ -12,6 +12,7 @@ from .schemas import DeclarationPlace, Schemas
 _FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+FILE = "application/octet-stream"
 
 
 def is_json(content_type: str) -> bool:
@@ -24,6 +25,11 @@ def is_text(content_type: str) -> bool:
     """Text for people; text with a parameter that is not a charset (`text/plain;base64`) is a wrapped file."""
     base, _, rest = content_type.lower().partition(";")
     return base.strip().startswith("text/") and (not rest or "charset" in rest)
+
+
+def _sendable(content_type: str, usual: str) -> str:
+    """The content type that is sent. A range such as `image/*` may stand in a document, but in no request."""
+    return usual if "*" in content_type else content_type
 
 
 class Bodies:
@@ -48,19 +54,23 @@ class Bodies:
         required = node.get("required") is True
         named = DeclarationPlace(owner.domain, f"{owner.name.removesuffix('Request')}Request")
         if is_json(chosen):
-            content_type = "application/json" if chosen == "*/*" else chosen
-            return self._structured(content_type, schema, required, named, f"{place}/schema")
+            return self._structured(chosen, schema, required, named, f"{place}/schema")
         if chosen in FORMS:
             made = self._structured(chosen, schema, required, named, f"{place}/schema")
             encoding = objects(media, "encoding", place)
             return replace(made, properties=tuple(self._encoded(one, made, encoding, place) for one in made.properties))
-        return ir.BodySpec(chosen, ir.STR if is_text(chosen) else ir.BYTES, required)
+        if is_text(chosen):
+            return ir.BodySpec(_sendable(chosen, "text/plain"), ir.STR, required)
+        return ir.BodySpec(_sendable(chosen, FILE), ir.BYTES, required)
 
     def _structured(
         self, content_type: str, schema: Json, required: bool, owner: DeclarationPlace, pointer: str
     ) -> ir.BodySpec:
         made = self._schemas.convert(schema, owner, pointer)
+        if content_type not in FORMS and self._schemas.with_bytes(made) == ir.BYTES:
+            return ir.BodySpec(_sendable(content_type, FILE), ir.BYTES, required)  # a file, whatever the type says
         model = self._schemas.model(made)
+        content_type = _sendable(content_type, "application/json")
         if model is None:
             return ir.BodySpec(content_type, made, required)
         properties = tuple(self._property(field) for field in model.fields)

@@ -190,6 +190,7 @@ class ResultSpec:
     """One documented success of an operation."""
 
     status: int
+    """0: every success that no other one names."""
     type: Type
     content_type: str | None
     envelope: tuple[str, Type] | None = None
@@ -240,7 +241,8 @@ class OperationSpec:
     results: tuple[ResultSpec, ...]
     errors: tuple[int, ...]
     error_types: tuple[tuple[str, tuple[int, ...]], ...]
-    """Types of JSON bodies that errors have, with their statuses; 0 means all other statuses."""
+    """Types of JSON bodies that errors have, with their statuses; 4 and 5 mean all others from 400 or 500 on, 0 all that
+    remain."""
     paging: PagingSpec | None
     deprecated: bool
     removed_upstream: bool

@@ -85,7 +85,7 @@ def _read_group(tree: ast.Module, found: Outline) -> None:
                 parts[name] = facts
             for record in _calls(values.pop("results", None)):
                 facts = _facts(record)
-                parts[f"result {facts.pop('status')} {facts.pop('content_type', '')}".strip()] = facts
+                parts[f"result {facts.pop('status') or '2XX'} {facts.pop('content_type', '')}".strip()] = facts
             for call in _calls(values.pop("paging", None)):
                 parts["paging"] = _facts(call)
             parts[""].update({_LISTS.get(key, key): ast.literal_eval(value) for key, value in values.items()})

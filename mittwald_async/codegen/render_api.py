@@ -238,7 +238,7 @@ class _Group:
         outcome = self._outcome(operation)
         by_status = {result.status: wire_type(given(result)) for result in operation.results}
         if len(set(by_status.values())) > 1:
-            result_text = ", ".join(f"{kind} ({status})" for status, kind in by_status.items()) + "."
+            result_text = ", ".join(f"{kind} ({status or '2XX'})" for status, kind in by_status.items()) + "."
         else:
             result_text = (
                 "nothing."

@@ -14,6 +14,8 @@ from .schemas import DeclarationPlace, Schemas
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}
 """Names of what a second success gives back."""
+_RANGES = {"default": 0, "4XX": 4, "5XX": 5}
+"""Statuses that stand for several, as the runtime writes them."""
 
 
 class Results:
@@ -33,9 +35,7 @@ class Results:
             self._findings.add("default", pointer, "only a default response: it describes the success")
             successes = ["default"]
         for status in successes:
-            number = int(status) if status.isdigit() else 200
-            if not status.isdigit() and status != "default":
-                self._findings.add("status", pointer, f"{status} stands for {number}")
+            number = int(status) if status.isdigit() else 0
             suffix = "Result" if not found else _SUFFIXES.get(status, f"Result{status}")
             named = DeclarationPlace(owner.domain, owner.name + suffix)
             found.extend(self._one(number, responses[status], named, f"{pointer}/responses/{status}"))
@@ -51,11 +51,11 @@ class Results:
         for kind, media in content.items():
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
-                made.append(
-                    self._result(
-                        status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind
-                    )
-                )
+                shape = self._json(child(media, "schema", place), owner, f"{place}/schema")
+                if self._schemas.with_bytes(shape) == ir.BYTES:  # a file, whatever the content type says
+                    made.append(ir.ResultSpec(status, ir.BYTES, kind))
+                else:
+                    made.append(self._result(status, textual(shape), kind))
             elif is_text(kind):
                 made.append(ir.ResultSpec(status, ir.STR, kind))
             else:
@@ -64,8 +64,9 @@ class Results:
 
     def _result(self, status: int, made: ir.Type, content_type: str) -> ir.ResultSpec:
         model = self._schemas.model(made)
-        inner = None if model is None else next((one for one in model.fields if one.wire == self._envelope.data), None)
-        if model is None or inner is None:
+        wanted = self._envelope.data
+        inner = None if model is None else next((one for one in model.fields if one.wire == wanted), None)
+        if model is None or inner is None or not wanted:
             return ir.ResultSpec(status, made, content_type)
         others = {one.wire for one in model.fields} - {inner.wire}
         wraps = not self._envelope.beside or others <= set(self._envelope.beside)
@@ -84,8 +85,8 @@ class Results:
         comes as plain JSON."""
         found: dict[str, list[int]] = {}
         for status, response in sorted(responses.items()):
-            number = int(status) if status.isdigit() else 0 if status == "default" else None
-            if number is None or 0 < number < 400:
+            number = int(status) if status.isdigit() else _RANGES.get(status)
+            if number is None or 9 < number < 400:
                 continue
             for kind, media in objects(response, "content", pointer).items():
                 schema = child(media, "schema", pointer)

@@ -74,6 +74,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One documented success: `type` is `"None"` where nothing comes back, `"bytes"` for a stream, `"str"` for text."""
 
     status: int
+    """0: every success that no other result names."""
     type: str
     content_type: str | None = None
     data: str | None = None
@@ -147,16 +148,25 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
     errors: tuple[int, ...] = ()
     """Documented error statuses."""
     error_types: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Types of the bodies of documented errors, each with its statuses; 0 means all other statuses."""
+    """Types of the bodies of documented errors, each with its statuses; 4 and 5 mean all others from 400 or 500 on,
+    0 all that remain."""
     paging: Paging | None = None
     """Set for every operation whose success is a list, also where the list comes whole."""
 
     def error_type(self, status: int) -> str | None:
         """The type of the body of an error, where it is documented."""
         found = [
-            (status in statuses, kind) for kind, statuses in self.error_types if status in statuses or 0 in statuses
+            (number, kind)
+            for number in (status, status // 100, 0)
+            for kind, statuses in self.error_types
+            if number in statuses
         ]
         return max(found)[1] if found else None
+
+    def results_for(self, status: int) -> tuple[Result, ...]:
+        """What a success of this status may be, by its content type. Empty: the status is not documented."""
+        named = tuple(result for result in self.results if result.status == status)
+        return named or tuple(result for result in self.results if result.status == 0)
 
     @property
     def paged(self) -> bool:

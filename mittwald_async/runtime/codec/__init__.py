@@ -221,7 +221,9 @@ def _failed(problem: str, operation_id: str, body: bytes) -> ResponseDecodeError
 def _result(operation: Operation[Any], status: int, content_type: str | None, body: bytes) -> Result:
     """The documented result that an answer is, the nearest one where none is."""
     results = operation.results
-    same_status = [result for result in results if result.status == status]
+    if not body and status in (204, 205):
+        return _NONE
+    same_status = operation.results_for(status)
     if len(same_status) == 1:
         return same_status[0]
     if same_status:

@@ -67,7 +67,7 @@ class CompiledOperation:
         self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
         """By status, for JSON responses as documented; `None` for all others."""
         self.envelopes: dict[int, str] = {result.status: result.data for result in operation.results if result.data}
-        """By status, the property that holds what the caller wants."""
+        """By documented status, the property that holds what the caller wants."""
         self.method: str = operation.method
         self.route: str = f"{operation.method} {operation.path}"
         self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
@@ -148,9 +148,15 @@ class CompiledOperation:
         kind = self.operation.error_type(status)
         return None if kind is None else partial(codec.loads_quietly, kind, models=self.operation.models)
 
+    def envelope(self, status: int) -> str | None:
+        """The property of an answer that holds what the caller wants. `None`: it is the whole answer."""
+        if not self.envelopes:
+            return None
+        return next((result.data for result in self.operation.results_for(status) if result.data), None)
+
     def unwrapped(self, status: int, value: Any) -> Any:
         """What the caller wants of a decoded answer."""
-        wire = self.envelopes.get(status)
+        wire = self.envelope(status)
         return value if wire is None else unwrapped(value, wire)
 
 
@@ -211,7 +217,7 @@ def undocumented(operation: Operation[Any], status: int, content_type: str | Non
     if not results:
         return ""
     media = _media(content_type)
-    documented = [result for result in results if result.status == status]
+    documented = operation.results_for(status)
     if not documented:
         return (
             f"status {status}{f' with {media[:60]}' if has_body and media else ''} is not documented for this operation"
@@ -241,7 +247,7 @@ def _is_json(media: str) -> bool:
 
 
 def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] | None:
-    documented = [result for result in operation.results if result.status == status]
+    documented = operation.results_for(status)
     if len(documented) != 1 or documented[0].content_type != JSON or documented[0].type in ("None", "bytes", "str"):
         return None
     return codec.strict_decoder(documented[0].type, models=operation.models)

@@ -31,7 +31,11 @@ def done_before(call: Call, response: RawResponse) -> RawResponse | None:
     if call.method != "DELETE" or not call.maybe_done or response.status not in _MISSING:
         return None
     operation = call.compiled.operation
-    empty = 204 if call.compiled.loose else next((one.status for one in operation.results if one.type == "None"), None)
+    empty = (
+        204
+        if call.compiled.loose
+        else next((one.status or 204 for one in operation.results if one.type == "None"), None)
+    )
     return None if empty is None else RawResponse(empty, response.headers, rate_limit=response.rate_limit)
 
 

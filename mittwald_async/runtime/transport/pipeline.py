@@ -124,7 +124,7 @@ class Pipeline:
             del path, query, headers, body  # a traceback shows what variables hold, and this may be secret
         response = await self._attempts.perform(call)
         value: Any = decoded(call.compiled, response, self.options.strict)
-        if response.status not in call.compiled.envelopes:
+        if not call.compiled.envelopes or call.compiled.envelope(response.status) is None:
             return self._response(call, response, value)
         return self._response(call, response, call.compiled.unwrapped(response.status, value), envelope=value)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from mittwald_async.runtime.files import Download
 from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.structs import UNSET, UnsetType
@@ -257,7 +258,7 @@ GET_INFO: Operation[tenants.GetInfoResultData] = Operation(
     errors=(400, 401, 403, 404, 422, 500),
     error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
-GET_JSON: Operation[str] = Operation(
+GET_JSON: Operation[bytes] = Operation(
     operation_id="get_secure_tenants_by_id_json",
     method="GET",
     path="/api/v1/secure/tenants/{id}/json",
@@ -266,7 +267,7 @@ GET_JSON: Operation[str] = Operation(
     tag="Tenants",
     models=MODELS,
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
-    results=(Result(status=200, type="str", content_type="application/json"),),
+    results=(Result(status=200, type="bytes", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
     error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
@@ -812,7 +813,7 @@ class TenantsGroup:
         """
         return await self._sender.value(GET_INFO, (id,))
 
-    async def get_json(self, id: str) -> str:
+    def get_json(self, id: str) -> Download:
         """Get json.
 
         `GET /api/v1/secure/tenants/{id}/json`
@@ -820,10 +821,10 @@ class TenantsGroup:
         Args:
             id: str.
 
-        Returns: str.
+        Returns: the content: await it, stream it or save it.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET_JSON, (id,))
+        return Download(self._sender, GET_JSON, (id,))
 
     async def get_language_sync_status(self, id: str) -> tenants.GetLanguageSyncStatusResultData:
         """Get language sync status.
