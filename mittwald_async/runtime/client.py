@@ -302,7 +302,8 @@ class Client:
         found: object = await (result if response is None else response())
         if isinstance(found, bytes) and whole.streamed is not None:
             return msgspec.structs.replace(whole.streamed, data=found)
-        return cast("Response[Any]", found)
+        # A method that gives nothing drops the response, too.
+        return cast("Response[Any]", whole.received if found is None else found)
 
     # -- any operation, any route --------------------------------------------------------------------------------------
 
@@ -392,10 +393,16 @@ class _ResponseSender:
 
     def __init__(self, sender: Pipeline) -> None:
         self._sender = sender
-        self.value = sender.response
         self.response = sender.response
         self.lists: ListContext = sender.lists
+        self.received: Response[Any] | None = None
         self.streamed: Response[None] | None = None
+
+    async def value(self, *args: Any, **kwargs: Any) -> Response[Any]:
+        sending = self._sender.response(*args, **kwargs)
+        del args, kwargs
+        self.received = await sending
+        return self.received
 
     @asynccontextmanager
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamedResponse, None]:

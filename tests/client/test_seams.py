@@ -259,6 +259,19 @@ async def test_methods_can_return_whole_responses() -> None:
             await client.response_of(ungrouped)
 
 
+async def test_methods_that_give_nothing_can_return_whole_responses_too() -> None:
+    """The event id of a change or a deletion is needed where another client reads what became of it."""
+    event = "276638689419851"
+    async with talking(reply(204, headers={"ETag": event})) as (client, _, _):
+        project = client.project
+        for sending in (
+            client.response_of(project.update_project, "p-1", description="shop"),
+            client.response_of(project.delete_project, "p-1"),
+        ):
+            response = await sending
+            assert (response.status, response.event_id, response.data) == (204, event, None)
+
+
 async def test_any_operation_can_be_called_by_its_id() -> None:
     async with talking(reply(200, [])) as (client, server, _):
         assert (await client.call("project-list-projects", query={"customerId": "c-1", "limit": 5})) == []
