@@ -11,6 +11,7 @@ import pytest
 from mittwald_async import Mittwald
 from mittwald_async.errors import (
     CallTimeoutError,
+    ClientStateError,
     ConfigurationError,
     ConflictError,
     ConsistencyError,
@@ -346,3 +347,20 @@ async def test_a_file_requested_by_operation_id_accepts_exactly_one_form() -> No
         await client.call("file-get-file", path={"fileId": "f-1"}, headers={"Accept": "text/plain;base64"})
         assert [seen.headers["accept"] for seen in server.seen] == ["application/octet-stream", "text/plain;base64"]
         assert idle_only(client)
+
+
+async def test_a_client_closed_before_a_write_is_repeated_says_that_it_may_have_been_done() -> None:
+    """Otherwise the error reads as if nothing had been sent."""
+    async with talking(reply(502)) as (client, _, clock):
+        pausing = asyncio.Event()
+
+        async def pause(seconds: float) -> None:
+            pausing.set()
+            await asyncio.Event().wait()
+
+        clock.sleep = pause  # type: ignore[method-assign]
+        deletion = asyncio.ensure_future(client.project.delete_project("p-1"))
+        await pausing.wait()
+        await client.close()
+        with pytest.raises(ClientStateError, match="closed.*an earlier attempt of this call may have done it"):
+            await deletion

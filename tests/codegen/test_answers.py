@@ -59,7 +59,7 @@ async def test_an_envelope_is_taken_off_whatever_success_the_range_covers(tmp_pa
     async with talking(reply(201, {"data": {"id": 7}})) as (client, _, _):
         shop = package.group("shop", client.sender)
         assert (await shop.make()).id == 7
-        response = await client.response_of(shop.make)
+        response = await client.sender.response(package.operations.OPERATIONS["shop-make"])
         assert (response.data.id, response.envelope.data.id) == (7, 7)
 
 
@@ -73,7 +73,8 @@ async def test_a_repeated_deletion_is_a_success_also_where_the_document_names_a_
 
 async def test_bodies_of_errors_are_read_by_status_then_range_then_default(tmp_path: Path) -> None:
     def error(name: str) -> Json:
-        return ok(ref(f"shop.{name}"))["200"]
+        described: Json = ok(ref(f"shop.{name}"))["200"]
+        return described
 
     schemas = {f"shop.{name}": obj(**{name: TEXT}) for name in ("Own", "Client", "Server", "Any")}
     responses = {

@@ -7,6 +7,7 @@ from ..credentials import Exchange
 from ..errors import (
     ApiClientError,
     CallTimeoutError,
+    ClientStateError,
     ConsistencyError,
     ResponseDecodeError,
     ResponseTooLargeError,
@@ -146,6 +147,8 @@ class FollowUp:
             error.partial = call.partial
         if isinstance(error, ResponseDecodeError):
             error.operation_id = error.operation_id or call.operation_id
+        elif isinstance(error, ClientStateError) and call.maybe_done:
+            error.args = (f"{error}; an earlier attempt of this call may have done it",)
         elif isinstance(error, ResponseTooLargeError):
             error.operation_id, error.method, error.url = call.operation_id, call.method, call.shown_url
         elif isinstance(error, (StatusError, TransportError)) and not error.method:
