@@ -95,7 +95,7 @@ class RowReader:
         if any(not column for column, _ in row.problems):
             return RowArguments({}, {}, {}, UNSET), problems.found
         if row.surplus:
-            problems.add(f"column {len(row.values) + 1} and on", f"the row has more cells than columns ({row.surplus})")
+            problems.add(f"column {row.columns + 1} and on", f"the row has more cells than columns ({row.surplus})")
         tree = _nested(row.values, problems)
         found = RowArguments({}, {}, {}, UNSET)
         places = {"path": found.path, "query": found.query, "header": found.headers, "cookie": found.headers}

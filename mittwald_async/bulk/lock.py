@@ -20,6 +20,8 @@ class WriterLock:
         self._path = journal.with_name(journal.name + ".lock")
         if not journal.parent.is_dir():
             raise JournalError(f"{journal}: the folder {journal.parent} does not exist")
+        if journal.is_dir():
+            raise JournalError(f"{journal}: a folder; name a file in it")
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             try:

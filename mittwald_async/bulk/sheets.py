@@ -103,7 +103,7 @@ def _row(number: int, heads: list[str], cells: tuple[Any, ...], behind: tuple[An
             values[heads[place]] = value
     if not (values or problems or surplus):
         return None
-    return SourceRow(number, values, surplus, tuple(problems))
+    return SourceRow(number, values, surplus, tuple(problems), columns=len(heads))
 
 
 def _plain(cell: Any) -> Any:

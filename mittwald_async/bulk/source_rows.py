@@ -26,10 +26,11 @@ class SourceRow(NamedTuple):
         number: as people count it: the line of a spreadsheet or of a JSON Lines file, the heads of a table being 1; the
             record of a query, from 1.
         values: by column. Text from CSV, JSON values otherwise; what is empty is left out.
-        surplus: cells beyond the last column.
+        surplus: cells beyond the last column that are not empty.
         problems: what cannot be read, as column and problem; the column is empty where it is the whole row.
         exact: values have the types that they are meant to have, as in JSON. Elsewhere a number may stand for text, and
             text for anything.
+        columns: of the table; 0 where the source is none.
     """
 
     number: int
@@ -37,6 +38,7 @@ class SourceRow(NamedTuple):
     surplus: int = 0
     problems: tuple[tuple[str, str], ...] = ()
     exact: bool = False
+    columns: int = 0
 
 
 def check_heads(path: Path, heads: Sequence[str]) -> None:

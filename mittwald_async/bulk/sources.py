@@ -65,6 +65,11 @@ def readable(rows: Iterable[SourceRow], source: object) -> Iterator[SourceRow]:
         if row.problems:
             column, problem = row.problems[0]
             raise SourceError(f"{source}: row {row.number}{f', {column}' if column else ''}: {problem}")
+        if row.surplus:
+            raise SourceError(
+                f"{source}: row {row.number}, column {row.columns + 1} and on: "
+                f"the row has more cells than columns ({row.surplus})"
+            )
         yield row
 
 
@@ -108,7 +113,7 @@ def _csv_row(number: int, heads: list[str], cells: list[str]) -> SourceRow:
     for head in broken:
         del values[head]
     surplus = sum(1 for cell in cells[len(heads) :] if cell)
-    return SourceRow(number, values, surplus, tuple((head, NOT_TEXT) for head in broken))
+    return SourceRow(number, values, surplus, tuple((head, NOT_TEXT) for head in broken), columns=len(heads))
 
 
 def _reason(error: csv.Error) -> str:

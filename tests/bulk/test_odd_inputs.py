@@ -135,6 +135,7 @@ class TestPlaces:
 
     async def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         assert f"the folder {tmp_path / 'no'} does not exist" in await self.said(tmp_path / "no" / "some.journal")
+        assert "a folder; name a file in it" in await self.said(tmp_path)
 
     def test_other_users_lose_read_permission(self, tmp_path: Path) -> None:
         path = tmp_path / "failed.csv"

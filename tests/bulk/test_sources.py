@@ -42,6 +42,7 @@ def test_rows_are_numbered_as_in_a_spreadsheet_and_empty_cells_are_omitted(tmp_p
         ("a.csv", b"id,id\n", "two columns 'id'"),
         ("a.csv", b"id\n\xff\xfe\n", "not UTF-8"),
         ("a.csv", b'id\n"open\n', "row 2: not CSV .a quote is opened and not closed"),
+        ("a.csv", b"id,text\np-1,\np-2,,world\n", "row 3, column 3 and on: the row has more cells than columns .1"),
         ("a.jsonl", b'{"id": 1}\n{"id": \n', "row 2: not JSON"),
         ("a.jsonl", b"[1]\n", "row 1: must be an object"),
         ("a.xlsx", b"id,name\n", "not an Excel file"),

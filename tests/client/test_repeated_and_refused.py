@@ -362,5 +362,5 @@ async def test_a_client_closed_before_a_write_is_repeated_says_that_it_may_have_
         deletion = asyncio.ensure_future(client.project.delete_project("p-1"))
         await pausing.wait()
         await client.close()
-        with pytest.raises(ClientStateError, match="closed.*an earlier attempt of this call may have done it"):
+        with pytest.raises(ClientStateError, match=r"closed.*an earlier attempt of this call may have done it"):
             await deletion
