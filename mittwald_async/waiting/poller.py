@@ -229,7 +229,6 @@ class Poller(Generic[T]):
 
         `part`: the list need not have all of them."""
         assert self.kind.list is not None
-        assert self.kind.id is not None
         wanted: dict[str, list[Waiter[T]]] = {}
         for watch in group:
             wanted.setdefault(watch.key[-1], []).append(watch)
@@ -239,7 +238,7 @@ class Poller(Generic[T]):
                 async for page in stream:
                     pages += 1
                     for thing in page.items:
-                        for watch in wanted.pop(self.kind.id(thing), ()):
+                        for watch in wanted.pop(self.kind.id_of(thing), ()):
                             watch.saw(thing, self._clock.now())
                     if not wanted:
                         break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from ..runtime.errors import (
     ApiClientError,
@@ -13,6 +13,7 @@ from ..runtime.errors import (
     OperationFailed,
     PermissionDeniedError,
     RateLimitError,
+    ResponseDecodeError,
     ServerError,
     TransportError,
     WaitTimeout,
@@ -49,6 +50,8 @@ class Waitable(Generic[T]):
         scope: the scope of a key as far as it is known without, or else with, the thing itself or one of its kind.
         stamps: when the state was set, if the object says so.
         gone: being away is what is waited for.
+        documented: the functions are of this package, and fail only where a response deviates from the document. False:
+            they are the caller's, and so are their errors.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Waitable(Generic[T]):
         scope: Callable[[Key, T | None], str | None] = lambda key, thing: "",
         stamps: Stamps = no_stamps,
         gone: bool = False,
+        documented: bool = True,
     ) -> None:
         self.name: str = name
         self.get: Callable[[Key], Awaitable[T]] = get
@@ -79,6 +83,16 @@ class Waitable(Generic[T]):
         self.scope: Callable[[Key, T | None], str | None] = scope
         self.stamps: Stamps = stamps
         self.gone: bool = gone
+        self.documented: bool = documented
+
+    def id_of(self, thing: T) -> str:
+        """Its own id; empty where a response has something else in its place."""
+        assert self.id is not None
+        try:
+            found = cast("object", self.id(thing))
+        except AttributeError:
+            return ""
+        return found if isinstance(found, str) else ""
 
 
 class Waiter(Generic[T]):
@@ -116,14 +130,11 @@ class Waiter(Generic[T]):
         """The thing came; end the wait if that is what was waited for."""
         if self.result.done():
             return
-        kind = self.kind
         try:
             self.last, self.error, self._missing_since, self._absent = thing, None, None, 0
-            if kind.list is not None:
-                self.scope = kind.scope(self.key, thing)
-            self._follow(kind.state(thing), thing)
-            failed = kind.failed(thing)
-            final = failed or kind.done(thing)
+            state, failed, done = self._judged(thing)
+            self._follow(state, thing)
+            final = failed or done
             self._stale = not self._demand.met(thing, final, now)
             if not final or self._stale:
                 return
@@ -133,6 +144,24 @@ class Waiter(Generic[T]):
                 self.result.set_result(thing)
         except Exception as error:
             self.fail(error)
+
+    def _judged(self, thing: T) -> tuple[str, bool, bool]:
+        """The state, and whether it is a failure or what is waited for."""
+        kind = self.kind
+        try:
+            if kind.list is not None:
+                self.scope = kind.scope(self.key, thing)
+            failed = kind.failed(thing)
+            return kind.state(thing), failed, not failed and kind.done(thing)
+        except (AttributeError, TypeError) as error:
+            if not kind.documented:
+                raise
+            raise ResponseDecodeError(
+                f"{self} is not as documented, so that its state cannot be read: {error}",
+                operation_id=None,
+                json_path="$",
+                body=b"",
+            ) from error
 
     @property
     def settles(self) -> float | None:

@@ -413,7 +413,7 @@ def migration(mw: Groups) -> Waitable[Migration]:
         project_id, migration_id = key
         async with aclosing(aiter(mw.domain.migration_list_migrations_by_project_id(project_id))) as migrations:
             async for thing in migrations:
-                if thing.id == migration_id:
+                if getattr(thing, "id", None) == migration_id:  # an item may be another thing than documented
                     return thing
         raise NotFoundError(f"project {project_id} has no migration {migration_id}", status=404)
 

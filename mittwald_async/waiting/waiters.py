@@ -447,6 +447,7 @@ class Waiters:
             state=lambda value: str(show(value)),
             done=lambda value: bool(judge_done(value)),
             failed=lambda value: bool(judge_failed(value)),
+            documented=False,
         )
         return cast("T", await self._poller(kind).wait((), timeout, on_change))
 

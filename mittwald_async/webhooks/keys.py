@@ -12,7 +12,7 @@ from uuid import UUID
 from .._install import install_hint
 from ..api.groups import Groups
 from ..runtime.clock import Clock
-from ..runtime.errors import ConfigurationError, NotFoundError
+from ..runtime.errors import ConfigurationError, NotFoundError, ResponseDecodeError
 from .errors import SignatureError, TooManyKeysError
 
 if TYPE_CHECKING:
@@ -93,13 +93,20 @@ class PublicKeys:
             raise TooManyKeysError(f"{_LOOKUPS} unknown keys were named within {_PER:g} s; this one is not looked up")
         self._asked.append(now)
         try:
-            found = await self._groups.marketplace.extension_get_public_key(serial, purpose=self._purpose, format="raw")
+            found: object = await self._groups.marketplace.extension_get_public_key(
+                serial, purpose=self._purpose, format="raw"
+            )
         except NotFoundError:
             self._unknown[serial] = now
             while len(self._unknown) > _UNKNOWN_KEPT:
                 self._unknown.popitem(last=False)
             raise SignatureError(f"unknown public key {serial}") from None
-        return _key(found.algorithm, found.key)
+        algorithm, key = getattr(found, "algorithm", None), getattr(found, "key", None)
+        if not isinstance(algorithm, str) or not isinstance(key, str):  # the response deviates from the document
+            raise ResponseDecodeError(
+                "has no public key", operation_id="extension-get-public-key", json_path="$", body=b""
+            )
+        return _key(algorithm, key)
 
 
 def _serial(serial: object) -> str:

@@ -18,6 +18,7 @@ from mittwald_async.errors import (
     OperationFailed,
     PermissionDeniedError,
     RateLimitError,
+    ResponseDecodeError,
     ServerError,
     WaitTimeout,
 )
@@ -161,6 +162,17 @@ async def test_a_failed_state_raises_at_once(state: str, call: Call, found: Any)
         await call(account.waiters())
     assert (caught.value.state, caught.value.last) == (state, found)
     assert account.now == 0
+    assert others() == []
+
+
+@pytest.mark.parametrize("call", [case[1] for case in READY], ids=[case[0] for case in READY])
+@virtual
+async def test_an_object_of_another_form_is_an_error_of_the_response(call: Call) -> None:
+    """An attribute error would read as a fault of the caller's."""
+    account = Account()
+    account.things["x"] = lambda now: thing()
+    with pytest.raises(ResponseDecodeError, match="x is not as documented"):
+        await call(account.waiters())
     assert others() == []
 
 
@@ -391,6 +403,19 @@ class TestManyWaiters:
         assert len(account.asked) < 20
         assert len(account.asked_for(self.GET)) <= 2
         assert others() == []
+
+    @virtual
+    async def test_an_odd_item_of_a_list_does_not_hide_the_others(self) -> None:
+        account = Account()
+        account.things = {f"a-{n}": installation(f"a-{n}", 20) for n in range(40)}
+        account.things |= {
+            "odd": lambda now: SimpleNamespace(project_id="p", within=None),
+            "list": lambda now: SimpleNamespace(id=["a-1"], project_id="p", within=None),
+        }
+        waiters = account.waiters()
+        found = await asyncio.gather(*(waiters.app_installation_ready(f"a-{n}") for n in range(40)))
+        assert len(found) == 40
+        assert account.asked_for(self.LIST)
 
     @virtual
     async def test_a_long_list_is_not_read_for_a_few_objects(self) -> None:

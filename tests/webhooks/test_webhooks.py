@@ -9,7 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from mittwald_async.errors import ConfigurationError, InvalidArgumentError, MittwaldError, ServerError
+from mittwald_async.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    MittwaldError,
+    ResponseDecodeError,
+    ServerError,
+)
+from mittwald_async.runtime.structs import UNSET
 from mittwald_async.webhooks import (
     ExtensionAddedToContext,
     InstanceRemovedFromContext,
@@ -144,6 +151,15 @@ class TestSignatures:
         sender.algorithm = "RSA"
         body = call()
         with pytest.raises(SignatureError, match="another algorithm"):
+            await Verifier(sender.groups).verify(sender.headers(body), body)
+
+    @pytest.mark.parametrize("algorithm", [None, UNSET, 5])
+    async def test_a_response_without_a_usable_key_is_an_error_of_the_response(self, algorithm: Any) -> None:
+        """The call is genuine, perhaps: it is to come again, and not to end in an attribute error."""
+        sender = Sender()
+        sender.algorithm = algorithm
+        body = call()
+        with pytest.raises(ResponseDecodeError, match="has no public key"):
             await Verifier(sender.groups).verify(sender.headers(body), body)
 
 
