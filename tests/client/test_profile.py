@@ -120,6 +120,14 @@ class TestWhereTheTokenGoes:
         with pytest.raises(ConfigurationError, match="colon"):
             BasicLogin("a:b", "c")
 
+    async def test_a_secret_that_the_server_echoes_as_it_was_sent_is_not_shown(self) -> None:
+        login = ClientCredentials("shop-app", "a secret&for tests")
+        kind = shop(authentication=OAuth2(token_url="/oauth/token"))
+        echo = reply(400, {"error_description": "in client_secret=a+secret%26for+tests and a%20secret%26for%20tests"})
+        async with shopping(kind, echo, credentials=login) as (client, _):
+            with pytest.raises(AuthenticationError, match=r"in client_secret=\*\*\* and \*\*\*"):
+                await client.call("listThings")
+
     async def test_an_id_and_a_secret_are_exchanged_for_a_token(self) -> None:
         granted = reply(200, {"access_token": "token-1", "expires_in": 3600, "token_type": "Bearer"})
         login = ClientCredentials("shop-app", "secret&for tests")

@@ -13,8 +13,11 @@ import pytest
 
 from mittwald_async import Mittwald, Operation
 from mittwald_async.errors import ConfigurationError, MittwaldError
+from mittwald_async.runtime.client import Client
 from mittwald_async.runtime.headers import RedactedStr
 from mittwald_async.runtime.operation import Parameter, Result
+from mittwald_async.runtime.profile import Profile
+from mittwald_async.runtime.schemes import QueryToken
 
 from ..support.scripted_server import GET_PROJECT, TOKEN, Seen, hang_up, reply, serving, shared, talking
 
@@ -86,6 +89,37 @@ async def test_no_failure_shows_the_token(answer: bytes | Callable[..., Any], ca
             for variable, value in variables.items():
                 assert TOKEN not in repr(value), f"{variable} in {name}"
         assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hang_up,
+        b"this is not HTTP\r\n\r\n",
+        reply(200, b"{}", headers={"Content-Length": "50"}),
+        reply(302, headers={"Location": "ftp://elsewhere/"}),
+        silence,
+    ],
+)
+async def test_no_variable_shows_a_token_that_travels_in_the_url(
+    answer: bytes | Callable[..., Any], method: str
+) -> None:
+    class Shop(Client):
+        profile = Profile(
+            name="the shop",
+            product="shop-client/1.0",
+            base_url="",
+            token_variables=(),
+            authentication=QueryToken("key"),
+        )
+
+    async with serving(answer) as server, Shop(TOKEN, base_url=server.url, max_retries=0, timeout=0.05) as client:
+        with pytest.raises(MittwaldError) as caught:
+            await client.request(method, "/things")
+        for name, variables in frames_of_ours(caught.value):
+            for variable, value in variables.items():
+                assert TOKEN not in repr(value), f"{variable} in {name}"
 
 
 GET_RULES: Operation[Any] = Operation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, TypeAlias, final
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 import msgspec
 
@@ -189,7 +189,10 @@ def _expiry(values: Mapping[str, Any], wall: float) -> float | None:
 def _masked(text: str, secrets: tuple[Secret, ...]) -> str:
     """Server text without the secrets it may echo."""
     for secret in secrets:
-        text = text.replace(secret.reveal(), "***")
+        plain = secret.reveal()
+        for form in (plain, quote_plus(plain), quote(plain, safe="")):
+            text = text.replace(form, "***")
+        del plain, form
     return text
 
 

@@ -48,7 +48,7 @@ class GuardedAttempt:
             else:
                 wire = self._changed(call, given, request)
                 hears = answered if self._shared.own(wire.url) else None
-            call.sent = True
+            call.sent, safe = True, wire.safe
             try:
                 response = await session.exchange(
                     wire, limits, hears, stream=stream, unsent=call.unsent, largest=self._largest
@@ -57,7 +57,9 @@ class GuardedAttempt:
                 # Middleware may send again, as a caller of its own.
                 call.maybe_done = call.maybe_done or isinstance(error, MaybeSentError | CallTimeoutError)
                 raise
-            call.maybe_done = call.maybe_done or (not wire.safe and maybe_carried_out(response.status))
+            finally:
+                del wire  # a traceback shows what variables hold, and a URL may hold the token
+            call.maybe_done = call.maybe_done or (not safe and maybe_carried_out(response.status))
             if isinstance(response, StreamedResponse):
                 streams.append(response)
             return response

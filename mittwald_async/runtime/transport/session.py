@@ -265,7 +265,8 @@ class Session:
         try:
             raise problem
         finally:
-            del problem  # which leads to this frame by its traceback
+            # The problem leads to this frame by its traceback, and a URL may hold the token.
+            del problem, request, response, watched
 
     async def _received(
         self, response: aiohttp.ClientResponse, request: WireRequest, stream: bool, largest: int | None
