@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from mittwald_async.runtime.errors import InvalidArgumentError, PagingError, ServerError
+from mittwald_async.runtime.errors import InvalidArgumentError, PagingError, ResponseDecodeError, ServerError
 from mittwald_async.runtime.lists import ListContext, PagingNames
 from mittwald_async.runtime.operation import Operation, Page, Paging, Parameter, Response
 from mittwald_async.runtime.paging import Pages
@@ -26,6 +26,7 @@ class Server:
         self.way, self.size = way, size
         self.asked: list[Query] = []
         self.broken: set[int] = set()
+        self.body: object = None
         self.lists = ListContext(PagingNames(skip_parameter="offset", size=3))
 
     def short_list(self, operation_id: str, announced: int, arrived: int) -> None:
@@ -89,6 +90,16 @@ class Server:
     def more(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
         found, after = self._from(int(str(asked.get("offset", 0))), asked)
         return {"data": found, "has_more": after is not None}, {}
+
+    def circle(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
+        start = int(str(asked.get("cursor", "c0"))[1:])
+        return {"data": ITEMS[start : start + 3], "meta": {"next": "c3" if start != 3 else "c4"}}, {}
+
+    def whole(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
+        return ITEMS, {}
+
+    def bare(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
+        return self.body, {}
 
     def same(self, asked: Query) -> tuple[Any, Mapping[str, str]]:
         return {"data": ITEMS[:3], "meta": {"next": "c0"}}, {}
@@ -222,6 +233,30 @@ async def test_a_server_that_repeats_the_same_page_is_an_error() -> None:
     server = Server("same")
     with pytest.raises(PagingError, match="names the same page as the next one"):
         await pages(server, CURSOR, {"cursor": "c0"}).collect()
+
+
+async def test_pages_that_lead_round_in_a_circle_are_an_error() -> None:
+    server = Server("circle")
+    with pytest.raises(PagingError, match="names a page as the next one that was read before") as caught:
+        await pages(server, CURSOR).collect(100)
+    assert list(caught.value.items) == ITEMS[:6]
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("paging", [Paging(page=True), Paging(skip=True)], ids=["page", "offset"])
+async def test_a_server_that_ignores_the_number_of_the_page_is_read_once(paging: Paging) -> None:
+    server = Server("whole")
+    assert await pages(server, paging).collect(100) == ITEMS
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("body", [ITEMS, "text", 5])
+async def test_a_body_that_is_no_object_around_a_list_is_an_error(body: object) -> None:
+    """Its items would be lost, as if there were none."""
+    server = Server("bare")
+    server.body = body
+    with pytest.raises(ResponseDecodeError, match="an object with a list was expected"):
+        await pages(server, CURSOR).collect()
 
 
 async def test_a_list_can_be_read_by_page_or_without_duplicates() -> None:

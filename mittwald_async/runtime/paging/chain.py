@@ -18,7 +18,7 @@ from ..errors import ClientStateError, PagingError
 from ..members import member_at
 from ..operation import Page
 from .fetch import Fetch, whole_of, without_known
-from .keys import ItemKeys
+from .keys import ItemKeys, LastPage
 
 T = TypeVar("T", default=Any)
 
@@ -49,8 +49,11 @@ class ChainStream(Generic[T]):
         "_given",
         "_ids",
         "_keys",
+        "_last",
         "_mark",
+        "_numbered",
         "_query",
+        "_read",
         "_resumed",
         "_size",
         "_task",
@@ -79,6 +82,11 @@ class ChainStream(Generic[T]):
         self._task: asyncio.Task[Page[Any]] | None = None
         self._ids: set[object] | None = set() if unique else None
         self._keys = ItemKeys(fetch.known.operation.path)
+        paging = fetch.known.paging
+        self._numbered = paging.cursor is None and not paging.link
+        self._last = LastPage()
+        self._read: set[int] = set()
+        """Hashes of the queries of the pages read."""
         self._at = 0
         self._given = 0
         self._busy = False
@@ -112,6 +120,9 @@ class ChainStream(Generic[T]):
         try:
             while self._query is not None:
                 page = await self._arrived(self._query)
+                if self._numbered and self._last.is_repeated_by(page.items):
+                    self._query = None  # the server ignores the number
+                    break
                 first, self._given = self._given == 0, self._given + 1
                 self._query = self._after(self._query, page)
                 self._at += len(page.items)
@@ -154,8 +165,12 @@ class ChainStream(Generic[T]):
     def _after(self, query: Query, page: Page[Any]) -> Query | None:
         """The query of the page after this one; `None` where there is none."""
         following = next_query(self._fetch, self._keys, query, page, self._at + len(page.items))
-        if following == query:
-            message = f"{self._fetch.known.operation.operation_id}: the server names the same page as the next one"
+        self._read.add(hash(repr(query)))
+        problem = "names the same page as the next one" if following == query else ""
+        if not problem and following is not None and hash(repr(following)) in self._read:
+            problem = "names a page as the next one that was read before"
+        if problem:
+            message = f"{self._fetch.known.operation.operation_id}: the server {problem}"
             raise PagingError(message, resume=self._mark(query))
         return following
 

@@ -157,10 +157,14 @@ class Fetch:
         items: Any = whole if paging.items is None else member_at(whole, paging.items)
         if items is None or items is UNSET:
             items = []
-        if items.__class__ is not list:
-            where = "$" if paging.items is None else f"$.{paging.items}"
+        problem = "" if items.__class__ is list else "a list was expected"
+        where = "$" if paging.items is None else f"$.{paging.items}"
+        if paging.items is not None and isinstance(whole, list | str | int | float):
+            # What it holds is not to be taken for nothing.
+            problem, where = "an object with a list was expected", "$"
+        if problem:
             operation_id = self.known.operation.operation_id
-            raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
+            raise ResponseDecodeError(problem, operation_id=operation_id, json_path=where, body=b"")
         total = count_in(headers.get(known.total_header)) if known.total_header else None
         if total is None and paging.total is not None:
             reported = member_at(whole, paging.total)

@@ -73,3 +73,19 @@ def _singular(word: str) -> str:
 def _camel(word: str) -> str:
     first, *rest = word.split("-")
     return first + "".join(part.capitalize() for part in rest)
+
+
+class LastPage:
+    """Notices a page that repeats the one before: its server ignores where a page is to start. Keeps no page alive."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends: tuple[object, ...] | None = None
+
+    def is_repeated_by(self, items: list[Any]) -> bool:
+        """Whether the items are those of the page before; from now on they are."""
+        ends = (len(items), items[0], items[len(items) // 2], items[-1]) if items else None
+        repeated = ends is not None and ends == self._ends
+        self._ends = ends
+        return repeated

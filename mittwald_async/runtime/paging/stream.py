@@ -20,7 +20,7 @@ from ..lists import PageSizes
 from ..operation import Page
 from .chain import ChainStream
 from .fetch import Fetch, count_in, without_first, without_known
-from .keys import ItemKeys
+from .keys import ItemKeys, LastPage
 
 T = TypeVar("T", default=Any)
 
@@ -78,7 +78,7 @@ class PageStream(Generic[T]):
         self._total: int | None = None
         self._ids: set[object] | None = set() if unique else None
         self._keys = ItemKeys(fetch.known.operation.path)
-        self._last: tuple[object, ...] | None = None
+        self._last = LastPage()
         self._given = 0
         self._arrived = 0
         self._empty = 0
@@ -179,7 +179,7 @@ class PageStream(Generic[T]):
     def _accept(self, start: int, page: Page[Any]) -> Page[Any] | None:
         """Take a page into account: what of it is new, and where the list goes on. `None`: nothing to hand out."""
         first, count = self._given == 0, len(page.items)
-        if self._repeats(page.items):
+        if self._last.is_repeated_by(page.items):
             self._done = True
             return None
         if first and self._fetch.asks_by_number(start, self._size) and not self._resumed:
@@ -205,13 +205,6 @@ class PageStream(Generic[T]):
             return
         if self._origin + self._arrived < total:
             self._fetch.sender.short_list(self._fetch.known.operation.operation_id, total, self._origin + self._arrived)
-
-    def _repeats(self, items: list[Any]) -> bool:
-        """Whether this repeats the previous page: a server that ignores the start. Keeps no page alive."""
-        ends = (len(items), items[0], items[len(items) // 2], items[-1]) if items else None
-        repeated = ends is not None and ends == self._last
-        self._last = ends
-        return repeated
 
     def _advance(self, start: int, page: Page[Any], first: bool) -> None:
         """Move past a page, and see whether there is more."""
