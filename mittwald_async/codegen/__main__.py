@@ -25,6 +25,8 @@ from .load import load
 from .write import difference, present, recover, replace
 
 PACKAGE = Path(__file__).resolve().parents[1]
+_PROVIDER = "mittwald"
+"""Is in the title of every document that this package itself may be written from."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,6 +91,11 @@ def _run(spec: str, out: Path, check: bool, config: Config, own: bool) -> int:
     if not out.parent.is_dir():
         raise DocumentError(f"{out.parent} is not a directory: make it first")
     made = compile_document(load(spec), config, "" if own else package)
+    if own and _PROVIDER not in made.surface.title.lower():
+        raise DocumentError(
+            f"{made.surface.title!r} is not the API of {package}, which would be overwritten: "
+            "give --out, the directory of the package to write"
+        )
     if not check:
         _make(out)
         recover(out)

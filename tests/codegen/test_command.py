@@ -234,6 +234,17 @@ def test_a_bad_document_is_refused_and_no_file_changes(
     assert tree(out) == before
 
 
+def test_a_forgotten_out_does_not_overwrite_the_installed_package(
+    spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(__main__, "PACKAGE", out)
+    assert main(["--spec", str(spec)]) == 2
+    assert "would be overwritten: give --out" in capsys.readouterr().err
+    assert list(out.iterdir()) == []
+    spec.write_text(json.dumps({**small(), "info": {"title": "mittwald API", "version": "3"}}))
+    assert main(["--spec", str(spec)]) == 0
+
+
 def test_unreadable_input_and_unwritable_output_are_refused(
     spec: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
