@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -320,6 +321,16 @@ async def test_an_unrequested_range_is_not_taken_as_the_file() -> None:
     host.plan = [{"status": 206, "end": 3, "headers": {"Content-Length": "3", "Content-Range": "bytes 0-2/6"}}]
     with pytest.raises(DownloadError, match="sent a part of the file, though the whole was asked for"):
         await host.download()
+
+
+@pytest.mark.parametrize(("status", "said"), [(202, "not ready yet"), (204, "no content")])
+async def test_a_success_without_a_file_is_not_saved(status: int, said: str, tmp_path: Path) -> None:
+    """An empty file, or the note that an export is not ready, would be published as the export."""
+    host = FileHost(b"pending")
+    host.plan = [{"status": status}]
+    with pytest.raises(DownloadError, match=f"{said} .status {status}"):
+        await host.download().save(tmp_path / "dump.sql")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def read(host: FileHost) -> None:

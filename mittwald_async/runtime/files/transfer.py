@@ -31,6 +31,8 @@ _PROGRESS_SHARE = 0.1
 LEAST_RATE = 1024
 """Bytes per second below which a body counts as stalled: a tenth of what a poor mobile connection brings. Without such a
 bound, a server that sends a byte now and then keeps a download open without end, as each byte ends `read_timeout`."""
+_WITHOUT_FILE = {202: "it is not ready yet", 204: "there is no content", 205: "there is no content"}
+"""Successes whose body is not the file."""
 RATE_WINDOW = 60.0
 """Seconds of waiting for the server over which the rate is measured."""
 _BACKOFF, _BACKOFF_CAP = 0.5, 20.0
@@ -219,6 +221,8 @@ class Transfer:
     def _learn_whole(self) -> None:
         if self.status == 206:
             raise DownloadError("the server sent a part of the file, though the whole was asked for")
+        if self.status in _WITHOUT_FILE:
+            raise DownloadError(f"the server sent no file: {_WITHOUT_FILE[self.status]} (status {self.status})")
         self.position = 0
         encoded = _encoded(self.headers)
         length = header(self.headers, "content-length") or ""
