@@ -17,7 +17,7 @@ from ..inventory import Row
 from ..inventory.catalog import catalog
 from ..inventory.columns import plain_columns
 from ..inventory.sinks.parquet import READERS
-from ..inventory.sinks.records import records
+from ..inventory.sinks.records import HEAD, records
 from .lake import FileEntry, Lake
 
 _OWN: tuple[tuple[str, str], ...] = (
@@ -73,8 +73,8 @@ def table_of(resource: str, rows: list[Row]) -> Any:
         [row.drifted for row in rows],
     ]
     found = list(zip(*records("", columns, rows), strict=True))
-    # account, id, customer_id, project_id, fetched_at and operation come first, the item last.
-    for column, cells in zip(columns, found[6:-1] if found else [()] * len(columns), strict=True):
+    # The fixed columns come first, the item last.
+    for column, cells in zip(columns, found[len(HEAD) : -1] if found else [()] * len(columns), strict=True):
         read = READERS[column.kind]
         values.append([None if cell is None else read(cell) for cell in cells])
     values.append(list(found[-1]) if found else [])
