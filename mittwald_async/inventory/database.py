@@ -65,7 +65,8 @@ class Database:
             with suppress(OSError):  # What is wrong with the place is SQLite's to say.
                 # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
                 os.close(os.open(self.path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
+        # Whole: SQLite has a meaning of its own for `:memory:`, and for names that begin with `file:`.
+        name = str(self.path.absolute()) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(
             name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
         )
