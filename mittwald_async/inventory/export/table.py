@@ -114,7 +114,8 @@ class ExportTable:
         except (
             sqlite3.OperationalError,
             sqlite3.ProgrammingError,
-        ) as error:  # Also parameters, and a second statement.
+            sqlite3.DataError,
+        ) as error:  # Also parameters, a second statement, and values that are too large.
             if not self._where:
                 raise
             raise ConfigurationError(f"--where {self._where!r}: {error}") from None

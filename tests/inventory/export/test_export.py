@@ -207,7 +207,11 @@ def test_a_condition_selects_rows_and_an_invalid_one_is_named(file: Path) -> Non
     assert len(lines(file, "project", where="enabled = 1")) == 1
     with pytest.raises(ConfigurationError, match="--where 'enabeld': no such column: enabeld"):
         lines(file, "project", where="enabeld")
-    for where, complaint in (("1=1; DROP TABLE project", "one statement"), ("id = ?", "bindings")):
+    for where, complaint in (
+        ("1=1; DROP TABLE project", "one statement"),
+        ("id = ?", "bindings"),
+        ("randomblob(1 << 40)", "too big"),
+    ):
         with pytest.raises(ConfigurationError, match=f"--where .*{complaint}"):
             lines(file, "project", where=where)
 
