@@ -6,8 +6,9 @@ import os
 import sqlite3
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -15,6 +16,7 @@ from .._version import __version__
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
+    DriftWarning,
     InvalidArgumentError,
     MittwaldError,
     PermissionDeniedError,
@@ -23,6 +25,7 @@ from ..errors import (
 )
 from ..inventory import StoreError
 from ..profile import TOKEN_VARIABLE
+from . import output
 from .bulk import bulk
 from .call import call
 from .check import check
@@ -115,7 +118,9 @@ def run(arguments: Sequence[str]) -> int:
         # The option alone detects the calling shell; this sets the script of a named one.
         os.environ["_MITTWALD_ASYNC_COMPLETE"] = f"source_{rest[1]}"
     try:
-        result = app(args=rest or ["--help"], prog_name="mittwald-async", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _put_warning
+            result = app(args=rest or ["--help"], prog_name="mittwald-async", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as end:
         # What click and rich make of it when the reader of a pipe goes away.
@@ -138,6 +143,24 @@ def run(arguments: Sequence[str]) -> int:
     if not rest:
         return USAGE
     return result if isinstance(result, int) else 0
+
+
+_show_warning = warnings.showwarning
+
+
+def _put_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A deviating response is one line like any other message; a place in the source says nothing to users."""
+    if issubclass(category, DriftWarning):
+        output.message(str(message))
+    else:
+        _show_warning(message, category, filename, lineno, file, line)
 
 
 def _explain(error: Exception) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from ..inventory.checks import SEVERITIES, Check, CheckReport, Finding, all_checks, checks_named, mutes_from, run_checks
 from ..inventory.checks.formats import FORMATS
-from ..runtime.errors import ConfigurationError, did_you_mean
+from ..runtime.errors import ConfigurationError
 from .common import OK
 from .lake import inventory_file
 from .output import count, emit, folded, message, put_table
@@ -70,7 +70,7 @@ def check(
     if file is None:
         raise ConfigurationError("name the inventory to check: `mittwald-async check inventory.sqlite`")
     if form != "text" and form not in FORMATS:
-        raise ConfigurationError(f"--format {form!r} is unknown{did_you_mean(form, ('text', *FORMATS))}")
+        raise ConfigurationError(f"--format {form!r} is unknown; there are text, {', '.join(FORMATS)}")
     chosen = checks_named(only or ())
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
     with inventory_file(file) as inventory:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..inventory import Store
-from ..inventory.existing import require_inventory
+from ..inventory.checks.run import newest_sweep
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
 from .common import OK, is_stdout, keep_apart
@@ -53,7 +53,7 @@ def export(
     chosen = form_of(Path("-") if is_stdout(out) else out, form)
     if chosen != "xlsx" and len(view or ()) != 1:
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
-    require_inventory(file)
+    newest_sweep(file)  # Without one that has ended, every table would look as if the account were empty.
     with Store(file, writable=False) as store:
         # A view is read twice, and has to say the same both times, also where a sweep writes meanwhile.
         store.database.execute("BEGIN")

@@ -73,5 +73,5 @@ def _prune_lake(place: Path, before: datetime | None, account: str | None, as_js
     if as_json:
         put_json(msgspec.to_builtins(done))
     else:
-        emit(f"forgot {count(done.runs, 'run')}, and what was kept of {count(done.accounts, 'account')} in them\n")
+        emit(f"forgot {count(done.runs, 'run')} and {count(done.accounts, 'sweep')} of accounts in runs\n")
     return OK

@@ -507,12 +507,12 @@ def _print_freshness(summary: Summary, note: Callable[[str], None], say: Callabl
     fresh = summary.freshness
     if fresh is None:
         return
+    more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
     if fresh.unread:
-        note(
-            f"{count(fresh.unread, 'list was', 'lists were')} never read so far; the next rolling sweeps ask for them first"
-        )
+        unread = f"{count(fresh.unread, 'list was', 'lists were')} never read so far"
+        only = "" if fresh.overdue > fresh.unread else more
+        note(f"{unread}; the next rolling sweeps ask for them first{only}")
     if fresh.overdue > fresh.unread:
-        more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
         note(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
     if say is not None:
         say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")

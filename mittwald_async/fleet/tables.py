@@ -13,11 +13,11 @@ import msgspec
 
 from .._install import install_hint
 from ..errors import ConfigurationError
-from ..inventory import Row
+from ..inventory import Row, StoreError
 from ..inventory.catalog import catalog
 from ..inventory.columns import plain_columns
 from ..inventory.sinks.parquet import READERS
-from ..inventory.sinks.records import records
+from ..inventory.sinks.records import HEAD, records
 from .lake import FileEntry, Lake
 
 _OWN: tuple[tuple[str, str], ...] = (
@@ -73,8 +73,8 @@ def table_of(resource: str, rows: list[Row]) -> Any:
         [row.drifted for row in rows],
     ]
     found = list(zip(*records("", columns, rows), strict=True))
-    # account, id, customer_id, project_id, fetched_at and operation come first, the item last.
-    for column, cells in zip(columns, found[6:-1] if found else [()] * len(columns), strict=True):
+    # The fixed columns come first, the item last.
+    for column, cells in zip(columns, found[len(HEAD) : -1] if found else [()] * len(columns), strict=True):
         read = READERS[column.kind]
         values.append([None if cell is None else read(cell) for cell in cells])
     values.append(list(found[-1]) if found else [])
@@ -86,14 +86,26 @@ def table_of(resource: str, rows: list[Row]) -> Any:
 
 
 def rows_of(lake: Lake, entry: FileEntry) -> Iterator[Row]:
-    """The rows of a file, as they were written."""
+    """The rows of a file, as they were written.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
     parquet = importlib.import_module("pyarrow.parquet")
     names = [*(name for name, _ in _OWN), "data"]
-    with lake.open_file(entry.path) as source, parquet.ParquetFile(source) as file:
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=names):
-            for cells in batch.to_pylist():
-                data: str = cells.pop("data")
-                yield Row(resource=entry.resource, raw=data.encode(), **cells)
+    try:
+        with lake.open_file(entry.path) as source, parquet.ParquetFile(source) as file:
+            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=names):
+                for cells in batch.to_pylist():
+                    data: str = cells.pop("data")
+                    yield Row(resource=entry.resource, raw=data.encode(), **cells)
+    except (arrow().ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # The file cannot be read at all.
+            raise
+        reason = str(error).partition(". ")[0]
+        raise StoreError(
+            f"{lake.path(entry.path)}: is damaged ({reason}); take a copy of it that is whole, or prune its account"
+        ) from error
 
 
 class _Packed:

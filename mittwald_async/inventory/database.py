@@ -63,9 +63,9 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self._writable:
             with suppress(OSError):  # What is wrong with the place is SQLite's to say.
-                # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
-                os.close(os.open(self.path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
+                _make_private(self.path.resolve())
+        # Whole: SQLite has a meaning of its own for `:memory:`, and for names that begin with `file:`.
+        name = str(self.path.absolute()) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(
             name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
         )
@@ -179,3 +179,13 @@ class Database:
             raise StoreError(f"{self.path}: {reason_of(error, self.path)}") from error
         except NameTakenError as error:
             raise StoreError(f"{self.path}: {error}") from None
+
+
+def _make_private(path: Path) -> None:
+    """From its first byte on a file is for its owner only, also where an empty one was there; files beside it get the same
+    rights from SQLite."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if path.is_file() and not path.stat().st_size:
+            path.chmod(0o600)

@@ -190,7 +190,7 @@ class History:
                 return {one.account: one}
         known = ", ".join(str(one.id) for one in self.sweeps()[-10:])
         raise ConfigurationError(
-            f"{self.path}: sweep {when} does not exist or has not ended; the last ones are {known or 'none'}"
+            f"{self.path}: sweep {when} does not exist, has not ended or was pruned; the last ones are {known or 'none'}"
         )
 
 

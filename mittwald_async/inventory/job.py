@@ -471,8 +471,11 @@ class SweepJob:
             finished = self.store.unfinished() is None
             self.store.close()
             if finished and self.sink.is_exported:
-                with suppress(OSError):
-                    self.sink.store_path.unlink()
+                # The log stays where another program reads the file, or the disk is full. It goes first: a file without its
+                # newest changes is whole, a log without its file is not.
+                for ending in ("-wal", "-shm", ""):
+                    with suppress(OSError):
+                        self.sink.store_path.with_name(self.sink.store_path.name + ending).unlink()
         finally:
             self._lock.release()
 

@@ -26,7 +26,7 @@ def metrics_text(
     families: list[tuple[str, str, Sequence[Sample]]] = [
         (
             "inventory_items",
-            "Things of the account by resource.",
+            "Things that the sweep saw, by resource: all there are if it is complete.",
             [
                 ({**label, "resource": resource}, number)
                 for label, one in each

@@ -15,6 +15,7 @@ import pytest
 
 from mittwald_async.cli import progress
 from mittwald_async.cli.app import run
+from mittwald_async.runtime.codec import tolerant
 
 from .conftest import ROOT, Command, faults
 
@@ -414,3 +415,15 @@ def test_the_demo_needs_no_token_and_no_network(tmp_path: Path, monkeypatch: pyt
     with closing(sqlite3.connect(tmp_path / "demo.sqlite")) as db:
         assert db.execute("SELECT count(*) FROM v_project WHERE customer IS NOT NULL").fetchone() == (100,)
         assert db.execute("SELECT state FROM sweeps").fetchone() == ("done",)
+
+
+@pytest.mark.filterwarnings("always::mittwald_async.errors.DriftWarning")
+def test_a_list_that_is_none_is_said_in_one_line(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tolerant, "_reported", {})  # Each place is said once in a process.
+    with faults(server, {"operation": "project-list-projects", "status": 200, "body": '"maintenance"'}):
+        code, _, err = command("sweep", "--quiet", "-r", "project")
+    assert code == 3
+    assert "project-list-projects: $: expected array, got string; kept as it came" in err.splitlines()
+    assert "Warning" not in err

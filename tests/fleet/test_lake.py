@@ -264,3 +264,18 @@ def test_a_partly_written_manifest_publishes_nothing(tmp_path: Path) -> None:
     (folder / "0000-of-0001.json-8a6fae02").write_text("{", encoding="utf-8")
     assert lake.published("20261127T030000", "shop") == ()
     assert lake.manifests("20261127T030000") == {}
+
+
+@pytest.mark.parametrize("damage", ["another file", "cut", "other bytes"])
+def test_a_damaged_file_of_rows_is_named(tmp_path: Path, damage: str) -> None:
+    lake = Lake(tmp_path / "lake")
+    lake.open_for_writing()
+    made = attempt(lake, "a", *(f"p-{n}" for n in range(300)))
+    (entry,) = (one for one in made.files if one.resource == "project")
+    file = Path(lake.path(entry.path))
+    whole = file.read_bytes()
+    file.write_bytes(
+        {"another file": b"x", "cut": whole[:-9], "other bytes": b"PAR1" + bytes(300) + whole[304:]}[damage]
+    )
+    with pytest.raises(StoreError, match=r"project\.pq: is damaged"):
+        list(rows_of(lake, entry))

@@ -94,6 +94,6 @@ async def test_prune_on_the_command_line(tmp_path: Path, monkeypatch: pytest.Mon
     with accounts(monkeypatch, 1) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
     done = command("prune", "lake", "--keep", "90d", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "forgot 0 runs, and what was kept of 0 accounts in them\n")
+    assert (done.returncode, done.stdout) == (0, "forgot 0 runs and 0 sweeps of accounts in runs\n")
     assert command("prune", "lake", "--account", "account-1", "--json", folder=tmp_path).stdout.strip().startswith("{")
     assert command("prune", ".", "--keep", "90d", folder=tmp_path).returncode == 2

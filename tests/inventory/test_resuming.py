@@ -61,6 +61,23 @@ def test_requests_add_up_across_interruptions(path: Path) -> None:
         assert store.sweeps()[0].requests == 11
 
 
+async def test_nothing_is_left_of_the_working_file_even_where_its_log_could_not_be_folded_in(tmp_path: Path) -> None:
+    """The log holds what the account has; it stays where the disk is full, or where somebody looks into the file."""
+    sink = sink_for(tmp_path / "rows.jsonl")
+    reader: list[sqlite3.Connection] = []
+
+    def look(_: object) -> None:
+        if not reader:
+            reader.append(sqlite3.connect(sink.store_path))
+            reader[0].execute("BEGIN")
+            reader[0].execute("SELECT * FROM sweeps").fetchall()
+
+    async with account() as (_, mw):
+        await sweep_to(mw, sink.path, resources=["project"], account="me", watch=look)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+    reader[0].close()
+
+
 def test_checkpoints_of_an_unfinished_sweep_are_kept_until_the_next_one(path: Path) -> None:
     def kept(table: str) -> int:
         with closing(sqlite3.connect(path)) as db:

@@ -259,3 +259,23 @@ def test_a_read_only_folder_or_file_is_refused(tmp_path: Path) -> None:
     *refused, reading = ran.stdout.splitlines()
     assert refused == [f"rows.{form}: the folder cannot be written to" for form in ("sqlite", "jsonl", "csv")]
     assert reading.startswith("old.sqlite: cannot be ")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv-raw", "parquet"])
+def test_every_form_says_below_which_thing_a_row_was_listed(tmp_path: Path, form: str) -> None:
+    """The items of some lists do not name it themselves."""
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    with Store(tmp_path / "rows.sqlite") as store:
+        store.begin(chosen(["backup_path"]), ["backup_path"], Target(), Known(), "https://api.example", "me")
+        store.write([msgspec.structs.replace(row("backup_path", None, key="b-7#1", name="html"), parent_id="b-7")], [])
+        sink = sink_for(tmp_path / "rows", form, ["backup_path"])
+        export(store, sink, ["backup_path"])
+    if form == "jsonl":
+        (found,) = lines(sink.path.read_bytes())
+    elif form == "csv-raw":
+        (found,) = csv.DictReader((sink.path / "backup_path.csv").read_text(encoding="utf-8").splitlines())
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        (found,) = parquet.read_table(sink.path / "backup_path.parquet").to_pylist()
+    assert found["parent_id"] == "b-7"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -399,3 +400,23 @@ def test_the_previous_parents_of_a_project_include_its_customer(path: Path) -> N
             "domain": ("p-9", "c-1"),
             "project": ("p-0", "c-1"),
         }
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:rows.sqlite", "file:rows?mode=memory"])
+def test_a_name_with_a_meaning_to_sqlite_is_a_file_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begun(Path(name)).close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with Store(name, writable=False) as store:
+        assert len(store.sweeps()) == 1
+
+
+def test_an_empty_file_becomes_private_before_anything_is_in_it(path: Path) -> None:
+    path.touch(0o644)
+    begun(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)  # What its owner decides later stays.
+    begun(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

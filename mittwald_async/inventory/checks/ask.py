@@ -105,7 +105,7 @@ def _hits(check: Check, state: InventoryState) -> list[Hit]:
 
 
 def _not_swept(where: str, missing: Sequence[str]) -> str:
-    return f"not in {where}: {', '.join(missing)} (sweep with -r +{missing[0]})"
+    return f"not in {where}: {', '.join(missing)} (sweep with {' '.join(f'-r +{name}' for name in missing)})"
 
 
 class _Certainty:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from ..._version import __version__
+from ..xml_text import xml_text
 from .check import SEVERITIES, Check, CheckReport, Finding, Severity, Standing
 
 _SARIF_LEVELS: Mapping[Severity, str] = {
@@ -34,7 +35,6 @@ _BASELINES: Mapping[Standing, Mapping[str, str]] = {
 
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|#~]")
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(report: CheckReport, checks: Iterable[Check]) -> str:
@@ -85,17 +85,12 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
     for check in every:
         case = ElementTree.SubElement(suite, "testcase", classname=check.family, name=check.id)
         if check.id in skipped:
-            ElementTree.SubElement(case, "skipped", message=_xml(skipped[check.id]))
+            ElementTree.SubElement(case, "skipped", message=xml_text(skipped[check.id]))
         elif check.id in found:
-            failure = ElementTree.SubElement(case, "failure", type=check.severity, message=_xml(check.title))
-            failure.text = _xml("\n".join(_line(finding) for finding in found[check.id]))
+            failure = ElementTree.SubElement(case, "failure", type=check.severity, message=xml_text(check.title))
+            failure.text = xml_text("\n".join(_line(finding) for finding in found[check.id]))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _xml(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold."""
-    return _NOT_XML.sub("", text)
 
 
 def _utc(moment: str) -> str:

@@ -73,9 +73,13 @@ def mutes_from(path: Path, known: Iterable[str]) -> tuple[Mute, ...]:
         ConfigurationError: the file cannot be read, an entry has no reason, an unknown key, or names no check.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"--mute {path}: {error}") from None
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"--mute {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"--mute {path}: the file is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"--mute {path}: the file is not valid TOML: {error}") from None
     if set(found) - {"mute"} or not isinstance(found.get("mute", []), list):
         raise ConfigurationError(f"--mute {path}: only tables [[mute]] are allowed")
     entries: list[Any] = found.get("mute", [])
@@ -83,10 +87,22 @@ def mutes_from(path: Path, known: Iterable[str]) -> tuple[Mute, ...]:
     return tuple(_mute(entry, number, path, ids) for number, entry in enumerate(entries, 1))
 
 
+def _matches_all(pattern: str | None) -> bool:
+    """Whether a pattern excludes nothing: it is left out, or any text fits it."""
+    return pattern is None or ("*" in pattern and not pattern.strip("*?"))
+
+
 def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
     where = f"--mute {path}: mute {number}"
     if isinstance(entry, Mapping):
         fields = cast("Mapping[str, Any]", entry)
+        unknown = [name for name in fields if name not in Mute.__struct_fields__]
+        if unknown:
+            raise ConfigurationError(
+                f"{where}: {unknown[0]!r} is not known; there are {', '.join(Mute.__struct_fields__)}"
+            )
+        if "reason" not in fields:
+            raise ConfigurationError(f"{where} needs a reason")
         if isinstance(fields.get("until"), datetime):
             entry = {**fields, "until": fields["until"].date()}
     try:
@@ -95,7 +111,7 @@ def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
         raise ConfigurationError(f"{where}: {error}") from None
     if not mute.reason.strip():
         raise ConfigurationError(f"{where} needs a reason")
-    if all(getattr(mute, name) is None for name in _MATCHED):
+    if all(_matches_all(getattr(mute, name)) for name in _MATCHED):
         raise ConfigurationError(f"{where} would hide everything: name a check, a family, a project …")
     if mute.check is not None and not any(fnmatchcase(check, mute.check) for check in known):
         raise ConfigurationError(f"{where}: no check is called {mute.check!r}{did_you_mean(mute.check, sorted(known))}")

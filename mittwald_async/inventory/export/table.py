@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, cast
 
 import msgspec
@@ -71,6 +72,7 @@ class ExportTable:
         resource = catalog().get(of.get(view.removesuffix("_history"), ""))
         kinds: dict[str, Kind] = {column.name: column.kind for column in plain_columns(resource)} if resource else {}
         self._own = {column.wire for column in plain_columns(resource)} if resource else set[str]()
+        self._whole_numbers = [(c.name, c.wire) for c in plain_columns(resource) if c.kind == "int"] if resource else []
         self._survey(kinds)
 
     def _survey(self, known: Mapping[str, Kind]) -> None:
@@ -102,24 +104,32 @@ class ExportTable:
             for row in self._db.execute(f'SELECT {picked} FROM "{self.view}"{condition}'):
                 record = dict(zip(self._plain, row, strict=False))
                 if self._has_data:
-                    for name, value in self._nested(row[-1]):
+                    item = _decoded(row[-1])
+                    for name, wire in self._whole_numbers:
+                        if isinstance(record.get(name), float) and isinstance(item.get(wire), int):
+                            record[name] = item[wire]  # More digits than SQLite's numbers have.
+                    for name, value in self._nested(item):
                         record.setdefault(name, value)
                 yield record
         except (
             sqlite3.OperationalError,
             sqlite3.ProgrammingError,
-        ) as error:  # Also parameters, and a second statement.
+            sqlite3.DataError,
+        ) as error:  # Also parameters, a second statement, and values that are too large.
             if not self._where:
                 raise
             raise ConfigurationError(f"--where {self._where!r}: {error}") from None
 
-    def _nested(self, data: str) -> Iterator[tuple[str, Any]]:
-        try:
-            item = msgspec.json.decode(data)
-        except msgspec.DecodeError:
-            return
-        if isinstance(item, dict):
-            yield from _flattened({name: value for name, value in item.items() if name not in self._own}, "", 1)  # pyright: ignore
+    def _nested(self, item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        return _flattened({name: value for name, value in item.items() if name not in self._own}, "", 1)
+
+
+def _decoded(data: str) -> dict[str, Any]:
+    try:
+        item = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return {}
+    return cast("dict[str, Any]", item) if isinstance(item, dict) else {}
 
 
 def _place(name: str) -> tuple[int, int]:
@@ -147,6 +157,8 @@ def _snake(name: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # A number too large for any reader, such as 1e999; JSON has none for it.
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -157,7 +169,7 @@ def _kind_of(value: Any) -> Kind:
         case int():
             return "int" if -(2**63) <= value < 2**63 else "text"
         case float():
-            return "float"
+            return "float" if isfinite(value) else "text"
         case str() if _time(value) is not None:
             return "time"
         case _:

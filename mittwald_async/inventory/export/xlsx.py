@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import IO, Any
 
 from ..._install import install_hint
 from ...errors import ConfigurationError
+from ..xml_text import xml_text
 from .table import Cell, ExportTable
 
 MOST_ROWS = 1_048_576
@@ -28,8 +28,6 @@ _EXACT = 10**15
 """Excel keeps 15 digits of a number; longer ones stay text."""
 
 _WIDTH = {"bool": 9, "int": 14, "float": 14, "time": 17, "text": 24}
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|[\ud800-\udfff]")
-"""Characters that XML 1.0 cannot hold."""
 
 
 def write_xlsx(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
@@ -96,7 +94,7 @@ def _write_sheet(sheet: Any, table: ExportTable) -> None:
             return made
         if isinstance(value, int | float) and abs(value) < _EXACT:
             return value
-        made = cells.WriteOnlyCell(sheet, _shortened(_ILLEGAL.sub(" ", str(value))))
+        made = cells.WriteOnlyCell(sheet, _shortened(xml_text(str(value), " ")))
         made.data_type = "s"  # Also where it begins like a formula.
         return made
 

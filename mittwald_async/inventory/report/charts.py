@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
+from ..xml_text import xml_text
 from .facts import WEEKS, ReportFacts
 
 _WIDTH, _ROW = 520, 22
@@ -107,4 +108,16 @@ def _svg(chart: Any) -> str:
         .configure_legend(labelColor="currentColor", titleColor="currentColor", labelLimit=220)
         .configure_view(stroke=None)
     )
-    return str(converter.vegalite_to_svg(styled.to_dict()))
+    return str(converter.vegalite_to_svg(_drawable(styled.to_dict())))
+
+
+def _drawable(part: Any) -> Any:
+    """A chart whose texts XML can hold: the converter ends the whole process on any other."""
+    if isinstance(part, str):
+        return xml_text(part, " ")
+    if isinstance(part, dict):
+        members = cast("dict[str, Any]", part)
+        return {name: _drawable(inner) for name, inner in members.items()}
+    if isinstance(part, list):
+        return [_drawable(inner) for inner in part]  # pyright: ignore[reportUnknownVariableType]
+    return part

@@ -45,6 +45,7 @@ class JsonLinesSink(Sink):
                             "id": row.id,
                             "customer_id": row.customer_id,
                             "project_id": row.project_id,
+                            "parent_id": row.parent_id,
                             "fetched_at": row.fetched_at,
                             "operation": row.operation,
                             "data": msgspec.Raw(row.raw.translate(_ONE_LINE)),

@@ -10,7 +10,7 @@ import msgspec
 from ..columns import Column
 from ..rows import Row
 
-HEAD = ("account", "id", "customer_id", "project_id", "fetched_at", "operation")
+HEAD = ("account", "id", "customer_id", "project_id", "parent_id", "fetched_at", "operation")
 
 
 def records(account: str, columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
@@ -18,7 +18,7 @@ def records(account: str, columns: Sequence[Column], rows: Iterable[Row]) -> Ite
     for row in rows:
         properties = _properties(row.raw)
         plain = [properties.get(column.wire) for column in columns]
-        head = (account, row.id, row.customer_id, row.project_id, row.fetched_at, row.operation)
+        head = (account, row.id, row.customer_id, row.project_id, row.parent_id, row.fetched_at, row.operation)
         yield (*head, *plain, row.raw.decode())
 
 

@@ -52,6 +52,13 @@ def test_a_resource_never_listed_for_an_account_is_not_reported_missing(tmp_path
     assert skip.reason == "not in account projects-only: backup (sweep with -r +backup)"
 
 
+def test_a_skipped_check_names_every_resource_to_sweep(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    file.sweep({"project": [OLD_PROJECT]})
+    (skip,) = run_checks(file.path, only=["certificate-host-uncovered"]).skipped
+    assert skip.reason == "not in this inventory: ingress, certificate (sweep with -r +ingress -r +certificate)"
+
+
 def test_a_part_left_out_of_the_last_sweep_is_judged_by_the_one_before(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     second = {**OLD_PROJECT, "id": "p2", "shortId": "p-two"}

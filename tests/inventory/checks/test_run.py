@@ -115,23 +115,38 @@ reason = "was to be gone by yesterday"
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[[mute]]\ncheck = 'mail-catch-all'", "reason"),
         ("[[mute]]\ncheck = 'mail-catch-all'\nreason = ' '", "mute 1 needs a reason"),
         ("[[mute]]\nreason = 'all of it'", "would hide everything"),
         (
             "[[mute]]\ncheck = 'mail-catchall'\nreason = 'x'",
             "no check is called 'mail-catchall'; did you mean mail-catch-all",
         ),
-        ("[[mute]]\nchek = 'mail-catch-all'\nreason = 'x'", "chek"),
         ("[[mute]]\nfamily = 'mial'\nreason = 'x'", "no family is called 'mial'.*mail"),
         ("[[mute]]\nseverity = 'hihg'\nreason = 'x'", "no severity is called 'hihg'"),
+        ("[[mute]]\ncheck = '*'\nreason = 'x'", "mute 1 would hide everything"),
+        ("[[mute]]\naccount = '*'\nseverity = '?*'\nsubject = '**'\nreason = 'x'", "would hide everything"),
+        ("[[mute]]\ncheck = 'mail-catch-all'", "mute 1 needs a reason"),
+        ("[[mute]]\nchek = 'mail-catch-all'\nreason = 'x'", "'chek' is not known; there are reason, check"),
         ("mutes = 1", "only tables"),
-        ("[[mute]", "Expected"),
+        ("[[mute]", "not valid TOML: Expected"),
     ],
 )
 def test_an_ineffective_or_overly_broad_mute_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         mutes_from(write(tmp_path, text), IDS)
+
+
+def test_a_file_of_mutes_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.toml: No such file or directory$"):
+        mutes_from(tmp_path / "none.toml", IDS)
+    (tmp_path / "latin.toml").write_bytes("# Käse".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"latin\.toml: the file is not UTF-8 text"):
+        mutes_from(tmp_path / "latin.toml", IDS)
+
+
+def test_a_mute_of_everything_in_one_place_is_accepted(tmp_path: Path) -> None:
+    (mute,) = mutes_from(write(tmp_path, "[[mute]]\ncheck = '*'\nproject = 'p-1'\nreason = 'x'"), IDS)
+    assert mute.project == "p-1"
 
 
 def test_a_file_that_is_not_an_inventory_is_named(tmp_path: Path) -> None:

@@ -207,7 +207,11 @@ def test_a_condition_selects_rows_and_an_invalid_one_is_named(file: Path) -> Non
     assert len(lines(file, "project", where="enabled = 1")) == 1
     with pytest.raises(ConfigurationError, match="--where 'enabeld': no such column: enabeld"):
         lines(file, "project", where="enabeld")
-    for where, complaint in (("1=1; DROP TABLE project", "one statement"), ("id = ?", "bindings")):
+    for where, complaint in (
+        ("1=1; DROP TABLE project", "one statement"),
+        ("id = ?", "bindings"),
+        ("randomblob(1 << 40)", "too big"),
+    ):
         with pytest.raises(ConfigurationError, match=f"--where .*{complaint}"):
             lines(file, "project", where=where)
 
@@ -263,3 +267,29 @@ def test_a_sweep_that_writes_meanwhile_is_not_mixed_into_an_export(
     assert export_command.export(file, out, ["project"]) == 0
     (row,) = csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig")))
     assert row["web_storage_usage_in_bytes"] == "12"
+
+
+def test_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
+    """Of those that SQLite's integers cannot hold it has an approximation, which would make all of the column inexact."""
+    made = InventoryFile(tmp_path / "numbers.sqlite")
+    sizes = [2**53 + 1, 2**63, -(2**63) - 1]
+    made.sweep({"project": [{"id": f"p{n}", "webStorageUsageInBytes": size} for n, size in enumerate(sizes)]})
+    assert [line["web_storage_usage_in_bytes"] for line in lines(made.path, "project")] == [str(size) for size in sizes]
+
+
+def test_a_number_that_no_reader_can_hold_is_text(tmp_path: Path) -> None:
+    made = InventoryFile(tmp_path / "numbers.sqlite")
+    made.sweep({"project": [{"id": "p0", "webStorageUsageInBytes": 1}, {"id": "p1", "webStorageUsageInBytes": 2}]})
+    with closing(sqlite3.connect(made.path)) as db, db:
+        db.execute("UPDATE project SET data = replace(data, '2', '1e999') WHERE id = 'p1'")
+    assert [line["web_storage_usage_in_bytes"] for line in lines(made.path, "project")] == ["1", "inf"]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_an_inventory_whose_first_sweep_still_runs_is_not_exported_as_empty(tmp_path: Path, form: str) -> None:
+    made = InventoryFile(tmp_path / "running.sqlite")
+    made.sweep({"project": [PROJECT]}, state="running")
+    out = tmp_path / f"out.{form}"
+    with pytest.raises(ConfigurationError, match="has no finished sweep: run `mittwald-async sweep"):
+        export_command.export(made.path, out=out, view=["project"])
+    assert not out.exists()
