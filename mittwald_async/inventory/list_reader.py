@@ -16,6 +16,7 @@ from ..operations import OPERATIONS
 from ..runtime import codec
 from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
 from ..runtime.lists import ListContext
+from ..runtime.members import member
 from ..runtime.operation import Operation, Page, Paging, Response, Sender
 from ..runtime.paging import Pages
 from ..runtime.structs import UNSET
@@ -30,6 +31,10 @@ T = TypeVar("T")
 
 class ShortListError(MittwaldError):
     """A list brought fewer items than the server announced: what is missing is unknown."""
+
+
+class NoListError(MittwaldError):
+    """A success came without the list that was asked for: what is in that list is unknown."""
 
 
 def left_as_json(operation: Operation[Any]) -> Operation[Any]:
@@ -54,6 +59,19 @@ def raw_operation(operation_id: str) -> Operation[Any]:
 def raw_items(items: Iterable[Any]) -> list[bytes]:
     """JSON of each item."""
     return [bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item) for item in items]
+
+
+def _check_has_list(operation: Operation[Any], paging: Paging, answer: Response[Any]) -> None:
+    """The client takes `null` for an empty list. Here that would mean that everything in it is gone.
+
+    Raises:
+        NoListError: there is `null`, or nothing, in place of a list.
+    """
+    whole = answer.data if answer.envelope is None else answer.envelope
+    if paging.items is not None and isinstance(whole, msgspec.Struct):
+        return  # As documented: there, the list may be optional.
+    if (whole if paging.items is None else member(whole, paging.items)) is None:
+        raise NoListError(f"{operation.operation_id}: the server sent no list, with status {answer.status}")
 
 
 def further_pages(page: Page[Any]) -> int:
@@ -87,7 +105,10 @@ class Counted(Sender):
         headers: Mapping[str, object] | None = None,
         body: object = UNSET,
     ) -> Response[T]:
-        return await self._counted(self._sender.response(operation, path, query, headers, body))
+        answer = await self._counted(self._sender.response(operation, path, query, headers, body))
+        if operation.paging is not None:
+            _check_has_list(operation, operation.paging, answer)
+        return answer
 
     async def request(
         self,

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -25,9 +26,10 @@ import pytest
 from mittwald_async import Mittwald
 from mittwald_async.cli.prune import prune
 from mittwald_async.emulator import Emulator, Fault, Transitions
-from mittwald_async.errors import ConfigurationError
+from mittwald_async.errors import ConfigurationError, DriftWarning
 from mittwald_async.inventory import (
     Bounds,
+    History,
     Known,
     Row,
     Store,
@@ -323,6 +325,31 @@ async def test_fewer_items_than_announced_are_a_failure(tmp_path: Path) -> None:
         assert "announced 208 items and sent" in summary.failures[0].error
         with pytest.raises(ShortListError):
             await sweep_to(mw, tmp_path / "strict.sqlite", resources=["domain"], bounds=Bounds(strict=True))
+
+
+@pytest.mark.parametrize(
+    ("resource", "operation", "status", "body"),
+    [
+        ("domain", "domain-list-domains", 200, "null"),
+        ("domain", "domain-list-domains", 204, ""),
+        ("ssh_key", "user-list-ssh-keys", 200, "null"),
+    ],
+)
+async def test_a_success_without_a_list_makes_nothing_disappear(
+    resource: str, operation: str, status: int, body: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DriftWarning)
+        async with account(seed=1, customers=2, projects=5) as (api, mw):
+            before = await sweep_to(mw, path, resources=[resource], resume=False)
+            assert before.rows[resource]
+            api.inject(Fault(operation=operation, status=status, body=body))
+            after = await sweep_to(mw, path, resources=[resource], resume=False)
+    assert after.state == "incomplete"
+    assert "the server sent no list" in after.failures[0].error
+    with History(path) as history:
+        assert history.diff().gone == []
 
 
 def test_a_spreadsheet_executes_nothing_and_reads_umlauts(tmp_path: Path) -> None:
