@@ -3,7 +3,8 @@
 A trick that gains less than 5 % of the work it touches is deleted. `MITTWALD_ASYNC_PURE=1` turns all of them off; this
 benchmark needs them, so it says nothing there.
 
-One other way to decode unions was measured and dropped: searching the item's bytes for its constant takes as long as reading it with msgspec.
+One other way to decode unions was measured and dropped: searching the item's bytes for its constant takes as long as
+reading it with msgspec.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Journalled writes: what is left of them when they are killed again and again, and what the journal costs.
 
-The emulator is the judge: its log has every write that was carried out, whatever became of the answer. Faults befall 5 % of
-the writes, a quarter each: carried out and answered with a proxy's 502, carried out and the answer lost, cut off before
-anything was done, refused with 429. The job is killed with SIGKILL at instants drawn at random over the whole of its work.
+The emulator is the judge: its log has every write that was carried out, whatever became of the answer. Faults befall 5
+% of the writes, a quarter each: carried out and answered with a proxy's 502, carried out and the answer lost, cut off
+before anything was done, refused with 429. The job is killed with SIGKILL at instants drawn at random over the whole of
+its work.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def run(settings: Settings) -> Generator[Table]:
         yield _mistakes(settings, Path(folder))
 
 
-# -- killed again and again ---------------------------------------------------------------------------------------------
+# -- killed again and again --------------------------------------------------------------------------------------------
 
 
 def _survival(settings: Settings, folder: Path) -> Table:
@@ -152,7 +153,7 @@ async def _ids(url: str) -> list[str]:
         return [project.id async for project in mw.project.list_projects()]
 
 
-# -- what it costs ------------------------------------------------------------------------------------------------------
+# -- what it costs -----------------------------------------------------------------------------------------------------
 
 
 def _cost(settings: Settings, folder: Path) -> Table:
@@ -218,13 +219,14 @@ print(line.split()[1])
 
 
 def _memory(items: int, folder: Path) -> float:
-    """Most memory that a process of its own takes, in MB. Linux only: elsewhere nothing tells it of one program alone."""
+    """Most memory that a process of its own takes, in MB. Linux only: elsewhere nothing tells it of one program
+    alone."""
     program = _MEMORY.format(path=str(folder / f"memory-{items}.journal"), items=items)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return int(done.stdout) * 1024 / 1e6
 
 
-# -- by the budget ------------------------------------------------------------------------------------------------------
+# -- by the budget -----------------------------------------------------------------------------------------------------
 
 
 def _budget(settings: Settings, folder: Path) -> Table:
@@ -277,7 +279,7 @@ async def _paced(url: str, ids: list[str], path: Path | None) -> float:
         return time.perf_counter() - began
 
 
-# -- mistakes -----------------------------------------------------------------------------------------------------------
+# -- mistakes ----------------------------------------------------------------------------------------------------------
 
 _GOOD = {
     "projectId": "p-4x8k2q",
@@ -335,7 +337,7 @@ def _mistakes(settings: Settings, folder: Path) -> Table:
     return table
 
 
-# -- the emulator -------------------------------------------------------------------------------------------------------
+# -- the emulator ------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

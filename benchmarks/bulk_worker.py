@@ -1,8 +1,8 @@
 """A journalled job that the benchmark kills: `python -m benchmarks.bulk_worker URL JOURNAL IDS ROUNDS BOXES`.
 
-Creates so many mail addresses in each of the first hundred projects of the list, then describes all of them anew in so many
-rounds. Creates are noted as started before their work begins, updates when they are sent. Prints `begun`, and at the end
-the items by state.
+Creates so many mail addresses in each of the first hundred projects of the list, then describes all of them anew in so
+many rounds. Creates are noted as started before their work begins, updates when they are sent. Prints `begun`, and at
+the end the items by state.
 """
 
 from __future__ import annotations

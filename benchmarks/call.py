@@ -1,16 +1,16 @@
 """What one call costs: a typed GET of a page of 20 projects, against bare HTTP clients and the official SDK.
 
 Everybody fetches the same bytes from the same static server in another process. CPU is the client process's own (user
-and system), per call. The limit is bare aiohttp, used as its documentation shows, with a msgspec decode of the same body
-into the same models. Ours is measured twice: as users call it (`mw.project.list_projects`, which makes a `Page`), and
-the pipeline alone (`mw.call`'s way, which gives the list). Both again over an aiohttp session handed in, beside a bare
-call over that very session. A pool of our own and a session that adds nothing to requests are used directly (see
-`_accel/fast_path.py`); with `MITTWALD_ASYNC_PURE=1`, all requests go through a session's public `request`. Ratios are medians
-of the rounds' ratios: contenders of one round run within a second of each other, so a machine that others use as well
-slows them alike.
+and system), per call. The limit is bare aiohttp, used as its documentation shows, with a msgspec decode of the same
+body into the same models. Ours is measured twice: as users call it (`mw.project.list_projects`, which makes a `Page`),
+and the pipeline alone (`mw.call`'s way, which gives the list). Both again over an aiohttp session handed in, beside a
+bare call over that very session. A pool of our own and a session that adds nothing to requests are used directly (see
+`_accel/fast_path.py`); with `MITTWALD_ASYNC_PURE=1`, all requests go through a session's public `request`. Ratios are
+medians of the rounds' ratios: contenders of one round run within a second of each other, so a machine that others use
+as well slows them alike.
 
-Where the time goes, in parts of the limit (64 tasks, asyncio's loop; measured on 2026-11-22, 1.00 was 140 µs of a 2-core
-machine that others used as well; medians of 36 rounds, each ± 0.015):
+Where the time goes, in parts of the limit (64 tasks, asyncio's loop; measured on 2026-11-22, 1.00 was 140 µs of a
+2-core machine that others used as well; medians of 36 rounds, each ± 0.015):
 
 | step, each with those above it                                               | CPU  |
 |------------------------------------------------------------------------------|-----:|
@@ -20,9 +20,9 @@ machine that others used as well; medians of 36 rounds, each ± 0.015):
 | a call: URL, credentials, events of one's own writes, retry loop, `Response` | 0.90 |
 | a list: `Pages`, its first window, the `Page` with its totals                | 0.98 |
 
-Over stub answers, everything warm, a call costs 7 µs beside decoding (20 µs), the budget's 2.2 µs among them, and a page
-5 µs more. In the real mix each of these costs about 1.5 times that: between two calls the kernel and the parser have
-taken the caches.
+Over stub answers, everything warm, a call costs 7 µs beside decoding (20 µs), the budget's 2.2 µs among them, and a
+page 5 µs more. In the real mix each of these costs about 1.5 times that: between two calls the kernel and the parser
+have taken the caches.
 """
 
 from __future__ import annotations

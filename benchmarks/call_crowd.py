@@ -3,8 +3,8 @@ they open.
 
 - Turns: so many tasks in loops over one client, with far fewer connections than tasks. Each call's time, less what the
   server takes, is the wait for its turn. Where everybody is served in turn, the slowest waits little longer than the
-  median. Each task's first call is left out: they all come at once, so that they wait from nothing to a whole round. The
-  same in CPU time of this process says what waiting is like on a machine that others do not use as well.
+  median. Each task's first call is left out: they all come at once, so that they wait from nothing to a whole round.
+  The same in CPU time of this process says what waiting is like on a machine that others do not use as well.
 - Memory: what `tracemalloc` finds that each waiting call holds, its task included; less the task is what is ours.
 - Connections: so many calls at once under a budget of 5 requests per second. A call takes a connection only when it is
   its turn to be sent, so that no more are open than requests are under way.

@@ -1,7 +1,7 @@
 """All checks over a large inventory: seconds and memory, in a file of a million rows and two sweeps.
 
-The checks ask the last state and the one before, in two threads; what has not changed between the two is asked once. The aim is
-10 s on two cores that have nothing else to do. CPU seconds are those of both threads.
+The checks ask the last state and the one before, in two threads; what has not changed between the two is asked once.
+The aim is 10 s on two cores that have nothing else to do. CPU seconds are those of both threads.
 """
 
 from __future__ import annotations

@@ -5,33 +5,33 @@ pydantic's `validate_python` get parsed JSON, so parsing is not in their time; a
 decode fastest where properties come in the document's order, as they do here; the row with reversed keys is the worst
 case.
 
-The official SDK's `from_dict` takes 25.5 to 28 times as long as ours for a page of projects, without the parsing it needs
-before (five runs on 2026-11-22; aim: 25). All contenders are measured warm, each for the same time per round. The first
-decoding after a full collection, whose walk through the heap empties the caches, takes about 1.4 times as long as the
-later ones, while the official SDK does not notice: a single call each gives 19 to 22.
+The official SDK's `from_dict` takes 25.5 to 28 times as long as ours for a page of projects, without the parsing it
+needs before (five runs on 2026-11-22; aim: 25). All contenders are measured warm, each for the same time per round. The
+first decoding after a full collection, whose walk through the heap empties the caches, takes about 1.4 times as long as
+the later ones, while the official SDK does not notice: a single call each gives 19 to 22.
 
 What ours spends on projects is msgspec's own decoding: half of its instructions go into finding keys and the ends of
-strings, a tenth into date-times, an eighth into freeing the result. Then all of the body is searched for date-times that
-msgspec would round up: 0.3 ms of a page of 0.9 MB, which makes 0.79 of `orjson.loads` out of 0.57.
+strings, a tenth into date-times, an eighth into freeing the result. Then all of the body is searched for date-times
+that msgspec would round up: 0.3 ms of a page of 0.9 MB, which makes 0.79 of `orjson.loads` out of 0.57.
 
-That search is exact, and nothing faster was found that is. Measured on the page of projects, which decodes in 0.89 ms: a
-point and seven digits, 0.31; with the colons before it looked at first, as before, 0.42; begun at the colon 0.47 or at
-the T 0.34; one pattern that eats the whole body 1.6; `bytes.find` from point to point 0.70; `bytes.split` at points 0.35;
-digits made alike by `bytes.translate` 0.74; every fourth byte only 0.06, and 0.06 again for each of the three searches it
-takes then. The microseconds of decoded values do not tell: `23:59:59.9999999` is decoded to a whole second.
+That search is exact, and nothing faster was found that is. Measured on the page of projects, which decodes in 0.89 ms:
+a point and seven digits, 0.31; with the colons before it looked at first, as before, 0.42; begun at the colon 0.47 or
+at the T 0.34; one pattern that eats the whole body 1.6; `bytes.find` from point to point 0.70; `bytes.split` at points
+0.35; digits made alike by `bytes.translate` 0.74; every fourth byte only 0.06, and 0.06 again for each of the three
+searches it takes then. The microseconds of decoded values do not tell: `23:59:59.9999999` is decoded to a whole second.
 
-The collector runs as it does for users. Results full of dicts make it run often, and that is part of their time: most of
-what `orjson.loads` takes for ingresses.
+The collector runs as it does for users. Results full of dicts make it run often, and that is part of their time: most
+of what `orjson.loads` takes for ingresses.
 
-Lists with unions, beside `orjson.loads`, without the search and with it (medians of 15 rounds on 2026-11-28, on a machine that
-was busy otherwise): ingresses 0.70 and 0.76, messages 1.42 and 1.70, activities 0.91 and 0.99; DNS zones, which have no
-date-times, 1.24. The same round without twins for messages (`runtime/_accel/tagged_lists`) 1.57, on a quieter machine 1.33
-with them. Where the rest goes:
+Lists with unions, beside `orjson.loads`, without the search and with it (medians of 15 rounds on 2026-11-28, on a
+machine that was busy otherwise): ingresses 0.70 and 0.76, messages 1.42 and 1.70, activities 0.91 and 0.99; DNS zones,
+which have no date-times, 1.24. The same round without twins for messages (`runtime/_accel/tagged_lists`) 1.57, on a
+quieter machine 1.33 with them. Where the rest goes:
 
 - messages: 76 % msgspec, which first looks for the constant, since `type` comes last; 6 % giving 1,000
   items their class; 17 % decoding what differs between the 200 status updates.
-- DNS zones: 1.2 msgspec, if its hook does nothing; the rest nine calls of hooks a zone and the four conversions that they
-  end in. msgspec knows unions of structs by a tag only, which these do not have.
+- DNS zones: 1.2 msgspec, if its hook does nothing; the rest nine calls of hooks a zone and the four conversions that
+  they end in. msgspec knows unions of structs by a tag only, which these do not have.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Many accounts: in virtual time under real budgets, on one and two workers, with workers killed, and beside single sweeps.
+"""Many accounts: in virtual time under real budgets, on one and two workers, with workers killed, and beside single
+sweeps.
 
-The emulator judges. Under budgets it is asked without sockets on a virtual clock (`fleet_virtual`), since ten minutes of
-every account's budget would have to be waited for; all else is real time, with the emulator in a process of its own.
+The emulator judges. Under budgets it is asked without sockets on a virtual clock (`fleet_virtual`), since ten minutes
+of every account's budget would have to be waited for; all else is real time, with the emulator in a process of its own.
 """
 
 from __future__ import annotations

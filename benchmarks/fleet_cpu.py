@@ -1,4 +1,5 @@
-"""Accounts whose API is emulated inside the worker itself: neither a network nor a server's processor time limits it."""
+"""Accounts whose API is emulated inside the worker itself: neither a network nor a server's processor time limits
+it."""
 
 from __future__ import annotations
 

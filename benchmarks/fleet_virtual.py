@@ -1,7 +1,7 @@
 """A fleet against the emulator without sockets, on a virtual clock: hours of budgets pass in minutes.
 
-Everything else is real: client, limiter, sweep, Parquet files. The emulator judges: it counts requests and 429s of every
-account by the same clock.
+Everything else is real: client, limiter, sweep, Parquet files. The emulator judges: it counts requests and 429s of
+every account by the same clock.
 """
 
 from __future__ import annotations

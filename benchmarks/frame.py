@@ -1,9 +1,9 @@
 """What all benchmarks share: alternating rounds, medians with spread, tables, versions and the machine.
 
-A benchmark is a module of this folder with a docstring and `run(settings)`, which gives its tables one by one as they are
-done, so that a long run shows what it has got. Contenders of one comparison run in turn (A B C, A B C, …) in one process, so that a machine whose speed drifts slows all of them. The garbage
-collector is on, as it is for users, and is run to completion before each measured round. The median is quoted, the spread
-is (max - min) / median.
+A benchmark is a module of this folder with a docstring and `run(settings)`, which gives its tables one by one as they
+are done, so that a long run shows what it has got. Contenders of one comparison run in turn (A B C, A B C, …) in one
+process, so that a machine whose speed drifts slows all of them. The garbage collector is on, as it is for users, and is
+run to completion before each measured round. The median is quoted, the spread is (max - min) / median.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def alternate(contenders: Mapping[str, Callable[[], object]], *, rounds: int, sp
     Args:
         contenders: by name; each call does the same work on the same bytes.
         rounds: measured rounds (at least 3 for a median worth the name).
-        span: milliseconds that each contender runs per round: it is called as often as that takes, and at least once. With a
-            fixed number of calls the fast ones would be measured with the caches that the garbage collector emptied, and
-            the slow ones with their own.
+        span: milliseconds that each contender runs per round: it is called as often as that takes, and at least once.
+            With a fixed number of calls the fast ones would be measured with the caches that the garbage collector
+            emptied, and the slow ones with their own.
 
     Returns:
         Seconds per call; values with the same index are of the same round.

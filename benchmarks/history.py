@@ -1,14 +1,14 @@
 """An inventory that is kept: what a night adds to the file, how long a comparison takes, and whether it is ever wrong.
 
-Rows go straight into the store, as a sweep writes them; the pairs are whole sweeps of the emulator's account, judged against
-what the account was before and after each of them, and what was created in between. What changed while a sweep ran may be told
-either way.
+Rows go straight into the store, as a sweep writes them; the pairs are whole sweeps of the emulator's account, judged
+against what the account was before and after each of them, and what was created in between. What changed while a sweep
+ran may be told either way.
 
-2026-11-27, on a machine busy with other work: 60 nightly sweeps of 100,000 rows, 129 MB after the first one's 119 MB (1.08 ×);
-a comparison of two sweeps of 1,000,000 rows, 0.1 % of them changed, 0.11 s and 5 MB over idle. 2026-11-28: 4,000 pairs (40 runs of
-100, up to five at once, so that the machine was too busy for them) with faults, cuts, refused lists, changes while paging, and
-every eighth sweep killed in the middle and resumed, 520 in all: nothing falsely gone, added or changed and nothing left out; 4,233
-changes were found and 3,742 were unknown.
+2026-11-27, on a machine busy with other work: 60 nightly sweeps of 100,000 rows, 129 MB after the first one's 119 MB
+(1.08 ×); a comparison of two sweeps of 1,000,000 rows, 0.1 % of them changed, 0.11 s and 5 MB over idle. 2026-11-28:
+4,000 pairs (40 runs of 100, up to five at once, so that the machine was too busy for them) with faults, cuts, refused
+lists, changes while paging, and every eighth sweep killed in the middle and resumed, 520 in all: nothing falsely gone,
+added or changed and nothing left out; 4,233 changes were found and 3,742 were unknown.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ async def _pairs(settings: Settings) -> Table:
 
 
 async def pairs_of_sweeps(pairs: int, *, seed: int = 7, kill_every: int = 8) -> tuple[Judge, int]:
-    """Sweep an account again and again while it changes, with faults, cuts and kills; gives the judge, and how many sweeps
-    were killed in the middle and resumed."""
+    """Sweep an account again and again while it changes, with faults, cuts and kills; gives the judge, and how many
+    sweeps were killed in the middle and resumed."""
     judge, kills = Judge(), 0
     small_pages = {"*": 10}
     calm = Transitions(length=0, failing=0)
@@ -288,8 +288,8 @@ async def _change_meanwhile(mw: Mittwald, dice: random.Random, times: int) -> se
 
 
 async def _change(mw: Mittwald, dice: random.Random) -> Thing | None:
-    """Something that people do: a mailbox more or less, another name for a project, a cronjob that goes away. Gives what was
-    created."""
+    """Something that people do: a mailbox more or less, another name for a project, a cronjob that goes away. Gives
+    what was created."""
     projects = await mw.project.list_projects().collect()
     project = dice.choice(projects)
     what = dice.choice(("mail", "mail", "unmail", "rename", "cronjob"))
@@ -316,7 +316,8 @@ async def _change(mw: Mittwald, dice: random.Random) -> Thing | None:
 
 
 def _measure_comparison(path: Path) -> None:
-    """In a process of its own; prints seconds, CPU seconds, the peak of memory over what it began with, and how many changes there are."""
+    """In a process of its own; prints seconds, CPU seconds, the peak of memory over what it began with, and how many
+    changes there are."""
     from .sweep import _peak  # pyright: ignore[reportPrivateUsage]
 
     idle = _peak()

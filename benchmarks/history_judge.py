@@ -1,4 +1,5 @@
-"""Judges comparisons of two sweeps by what an account was while each of them ran. Pure: told the states, asks for nothing."""
+"""Judges comparisons of two sweeps by what an account was while each of them ran. Pure: told the states, asks for
+nothing."""
 
 from __future__ import annotations
 
@@ -45,11 +46,13 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """Counts what comparisons say wrongly or leave out. What came, went or changed while a sweep ran may be told either way.
+    """Counts what comparisons say wrongly or leave out. What came, went or changed while a sweep ran may be told either
+    way.
 
     Attributes:
-        false: things said to be gone that were there all the time as the newer sweep ran, or never as the older one did;
-            said to be added, the other way round; said to have changed, although neither sweep could see a difference.
+        false: things said to be gone that were there all the time as the newer sweep ran, or never as the older one
+            did; said to be added, the other way round; said to have changed, although neither sweep could see a
+            difference.
         wrong: the same things, each with what was said of it.
         found: changes that were told.
         unknown: changes that were in lists said to be unknown.

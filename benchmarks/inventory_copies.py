@@ -1,4 +1,5 @@
-"""A large inventory file: the emulator's account swept once, then stored many times over under other ids and host names."""
+"""A large inventory file: the emulator's account swept once, then stored many times over under other ids and host
+names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Memory: bytes per decoded object, per call that waits for the budget, per clone and per open client.
 
-Objects and calls are counted by `tracemalloc`: what Python holds for them while they are alive, to the byte and the same in
-every run. Clients hold memory outside Python as well (certificates, buffers), so theirs is what a fresh process grows by.
-No contender keeps the raw JSON; strings of keys are shared within a page by every contender.
+Objects and calls are counted by `tracemalloc`: what Python holds for them while they are alive, to the byte and the
+same in every run. Clients hold memory outside Python as well (certificates, buffers), so theirs is what a fresh process
+grows by. No contender keeps the raw JSON; strings of keys are shared within a page by every contender.
 """
 
 from __future__ import annotations

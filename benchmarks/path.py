@@ -1,7 +1,8 @@
 """How far a call travels: files of the package and Python calls in them, for a warm get, a list page and a sweep row.
 
-Counted, not timed, so the figures are exact and the same on every machine: each function, method, coroutine or generator
-of the package counts once when it starts, not when it is resumed. The event loop, aiohttp and msgspec are not counted.
+Counted, not timed, so the figures are exact and the same on every machine: each function, method, coroutine or
+generator of the package counts once when it starts, not when it is resumed. The event loop, aiohttp and msgspec are not
+counted.
 """
 
 from __future__ import annotations

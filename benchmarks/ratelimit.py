@@ -1,23 +1,25 @@
 """The limiter against servers that enforce a budget, and against what others do.
 
-Rows marked "simulated" run on a loop with virtual time (no sockets, every run the same); all others have real sockets, a
-server process and a process for each caller. The judge is the benchmark's own server, which knows nothing but the budget,
-or the package's emulator, which also wants tokens and answers real pages. "used" is the share of what the judge allowed
-that went through, "429" the share of all calls that were refused, "slowest" the slowest caller's share of the mean.
-Latency 20 ms unless said otherwise (the emulator has none but its own); resets are told in whole seconds, rounded up
-unless said otherwise.
+Rows marked "simulated" run on a loop with virtual time (no sockets, every run the same); all others have real sockets,
+a server process and a process for each caller. The judge is the benchmark's own server, which knows nothing but the
+budget, or the package's emulator, which also wants tokens and answers real pages. "used" is the share of what the judge
+allowed that went through, "429" the share of all calls that were refused, "slowest" the slowest caller's share of the
+mean. Latency 20 ms unless said otherwise (the emulator has none but its own); resets are told in whole seconds, rounded
+up unless said otherwise.
 
 Where the rest goes. A lone client: to the last calls of a window, which it spreads so that newcomers get in, and to the
-call that opens each window alone. In company: to the calls that each leaves to the others at the end of a window, half to
-one per cent of it, and where many share a long window one or two. 429s that remain are those of the first moments, when somebody still believes to be alone.
+call that opens each window alone. In company: to the calls that each leaves to the others at the end of a window, half
+to one per cent of it, and where many share a long window one or two. 429s that remain are those of the first moments,
+when somebody still believes to be alone.
 
 A newcomer does not know whether others come at the same moment, so it begins with a part of what remains in flight and
-opens up with every answer. That costs nothing noticeable in a window of a few thousand calls; a job of 90 calls in a window of 100 takes
-one round trip longer than the two it would take at full speed.
+opens up with every answer. That costs nothing noticeable in a window of a few thousand calls; a job of 90 calls in a
+window of 100 takes one round trip longer than the two it would take at full speed.
 
-A 429 that contradicts the budget stops everybody for one step of back-off; the same limiter is shown waiting for the reset
-each time, which is right only where the window is empty. Somebody who clicks costs a few seconds of sharing each time, and
-as much as they take of a window is kept for them; who calls about once a second all the time is shared with all the time.
+A 429 that contradicts the budget stops everybody for one step of back-off; the same limiter is shown waiting for the
+reset each time, which is right only where the window is empty. Somebody who clicks costs a few seconds of sharing each
+time, and as much as they take of a window is kept for them; who calls about once a second all the time is shared with
+all the time.
 
 What misses is all among the hard cases, which have a benchmark of their own, `ratelimit_hard`.
 """
@@ -112,7 +114,8 @@ def _simulated_jobs(
 
 
 def _real_jobs_that_fit(settings: Settings, table: Table, workers: Crew, calls: int) -> None:
-    """Ours and no limiter in turn, five times: one run of two seconds differs from the next by more than they differ."""
+    """Ours and no limiter in turn, five times: one run of two seconds differs from the next by more than they
+    differ."""
     turns = [OURS, NO_LIMITER]
     others = [] if settings.quick else [name for name in compared(*_USER) if name not in turns]
     took: dict[str, list[float]] = {}

@@ -78,7 +78,8 @@ async def _waiting(count: int, caller: Callable[[], Coroutine[None, None, None]]
 
 
 async def crowd(count: int) -> None:
-    """So many tasks wait behind the first call: prints the seconds until all have gone, and until all were cancelled."""
+    """So many tasks wait behind the first call: prints the seconds until all have gone, and until all were
+    cancelled."""
     seconds: list[float] = []
     for cancelled in (False, True):
         limiter = Limiter()

@@ -1,4 +1,5 @@
-"""The package's emulator as a second judge: its windows begin with a first call, and it counts by itself what it lets pass.
+"""The package's emulator as a second judge: its windows begin with a first call, and it counts by itself what it lets
+pass.
 
 It checks tokens and parameters, keeps accounts by user and answers real pages, so here the whole client is judged.
 """
@@ -52,7 +53,8 @@ def emulated(
 
 
 def _agree(counters: dict[str, Any], log: Sequence[tuple[float, str, int]]) -> None:
-    """The emulator keeps two accounts, the log and the counters of the budget: no row is worth anything if they differ."""
+    """The emulator keeps two accounts, the log and the counters of the budget: no row is worth anything if they
+    differ."""
     refused = sum(status == 429 for _, _, status in log)
     if refused != counters["rate_limit"]["refused"] or len(log) != counters["requests"]:
         raise RuntimeError(

@@ -1,5 +1,5 @@
-"""The limiter's hard cases, each with the figure to reach beside it; all in virtual time, so every run is the same. Where
-demand has no end, each case runs five times, with other latencies and beginnings.
+"""The limiter's hard cases, each with the figure to reach beside it; all in virtual time, so every run is the same.
+Where demand has no end, each case runs five times, with other latencies and beginnings.
 
 "× alone" compares a short job with the same job against a server that states no budget. "used" is the share of what the
 judge allowed that went through, "429" the share of our calls that were refused, "slowest" the slowest client's share of
@@ -7,17 +7,19 @@ the mean. Latency is 20 ms unless said otherwise, resets are in whole seconds, e
 
 What no client can know, and what it costs:
 
-- Nothing before the first answer. So of 90 calls in a window of 100 the first goes alone, which makes the job at least 1.47
-  times as long as without a limiter (mean of 2,000 drawn from the same latencies, 64 tasks). With 2, 4, 8 or 16 calls sent
-  blindly it would be 1.44, 1.41, 1.39 or 1.35; only 26 save a round trip (1.08), and each of them is a 429 where nothing is left.
+- Nothing before the first answer. So of 90 calls in a window of 100 the first goes alone, which makes the job at least
+  1.47 times as long as without a limiter (mean of 2,000 drawn from the same latencies, 64 tasks). With 2, 4, 8 or 16
+  calls sent blindly it would be 1.44, 1.41, 1.39 or 1.35; only 26 save a round trip (1.08), and each of them is a 429
+  where nothing is left.
 - That others have just emptied the window. Each client learns it by one refused call of its own: four clients and two
-  such bursts in eight windows of 600 are 8 refusals, 0.17 %. Beside a client without a limiter that calls as fast as it can,
-  every window ends like that: three refusals in each, 0.5 %.
+  such bursts in eight windows of 600 are 8 refusals, 0.17 %. Beside a client without a limiter that calls as fast as it
+  can, every window ends like that: three refusals in each, 0.5 %.
 - How many of a few calls are others'. Of 50 calls in a second, each of eight clients makes six, and sees what remains
   at those six instants only. What is left over in a window varies by 1.4 calls from one to the next, so with 1.8
   left over on average 0.2 % are refused; with 1.6 it is twice as many.
-- When a window ends that states its reset in whole seconds. A client that comes in the last fifth of a window of one second
-  is told that a second is left and spreads its first calls over it: of 42 left of 100 it uses four. It happens once.
+- When a window ends that states its reset in whole seconds. A client that comes in the last fifth of a window of one
+  second is told that a second is left and spreads its first calls over it: of 42 left of 100 it uses four. It happens
+  once.
 """
 
 from __future__ import annotations

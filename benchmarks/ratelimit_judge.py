@@ -1,4 +1,5 @@
-"""The rule that the benchmark's server enforces, and its account of what happened. Pure: told the time, waits for nothing."""
+"""The rule that the benchmark's server enforces, and its account of what happened. Pure: told the time, waits for
+nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ class Judge:
     """A budget of `limit` calls per `period` seconds.
 
     Args:
-        kind: windows one after the other from `epoch`, windows that begin with a first call, a sliding one, or calls that
-            come back one by one (GCRA; the reset is the time until all are back).
+        kind: windows one after the other from `epoch`, windows that begin with a first call, a sliding one, or calls
+            that come back one by one (GCRA; the reset is the time until all are back).
         spent: calls of the first window that were made before anybody came.
         mute: no headers; nothing is refused.
         forgets: share of answers without headers.

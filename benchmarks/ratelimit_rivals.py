@@ -75,7 +75,8 @@ class StopAtZero(NoLimiter):
 
 
 class Cubic(NoLimiter):
-    """Learns the rate from errors alone: cut to 0.7 on a 429, then back along a cubic curve (the way of AWS clients)."""
+    """Learns the rate from errors alone: cut to 0.7 on a 429, then back along a cubic curve (the way of AWS
+    clients)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +155,8 @@ class Gradient(NoLimiter):
 
 
 class HeaderBucket(NoLimiter):
-    """A bucket filled from the headers, as chat libraries have it: counts down what the last answer said, sleeps at zero."""
+    """A bucket filled from the headers, as chat libraries have it: counts down what the last answer said, sleeps at
+    zero."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,5 @@
-"""The tables of the limiter that need no sockets: many runs of each case, limits that change, 429s, company, hard cases."""
+"""The tables of the limiter that need no sockets: many runs of each case, limits that change, 429s, company, hard
+cases."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Callers with real sockets, each a process of its own: bare aiohttp and a contender, or the whole client.
 
-`python -m benchmarks.ratelimit_worker` reads jobs, one line of JSON each, and answers each with the seconds it took. The
-processes of a `Crew` live as long as the benchmark, so a row does not have to wait until they have started.
+`python -m benchmarks.ratelimit_worker` reads jobs, one line of JSON each, and answers each with the seconds it took.
+The processes of a `Crew` live as long as the benchmark, so a row does not have to wait until they have started.
 """
 
 from __future__ import annotations

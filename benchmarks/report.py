@@ -1,7 +1,7 @@
 """The report of a large account: seconds until the page is written, and its size.
 
-The account has 100,000 projects with their customers, servers, apps, domains, certificates and members, and two sweeps to
-compare. The aim is 5 s and 3 MB, drawing the charts included.
+The account has 100,000 projects with their customers, servers, apps, domains, certificates and members, and two sweeps
+to compare. The aim is 5 s and 3 MB, drawing the charts included.
 """
 
 from __future__ import annotations

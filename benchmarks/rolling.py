@@ -1,12 +1,14 @@
 """A year of nightly rolling sweeps at a sixth of the requests: how many rows are right, and is anything falsely gone?
 
-The account is the emulator's, in this process, its clock virtual; its `churn` lets a day pass as in a real account: backups
-every night, certificates renewed, mailboxes and databases changed, projects deleted. Every few nights a full sweep, in memory,
-is the truth. A row is right when it is there and every property that is not volatile is equal; a row too many is wrong as well.
+The account is the emulator's, in this process, its clock virtual; its `churn` lets a day pass as in a real account:
+backups every night, certificates renewed, mailboxes and databases changed, projects deleted. Every few nights a full
+sweep, in memory, is the truth. A row is right when it is there and every property that is not volatile is equal; a row
+too many is wrong as well.
 
-2026-11-28, 365 nights, on a machine busy with other work: an account of 40 projects (504 requests a full sweep) 99.81 % of the rows
-right with 0.157 of the requests, one of 120 projects (1,488 requests) 99.81 % with 0.158; nothing falsely gone, no list failed.
-No greatest age was asked for: at the end, the list that had waited longest had been read 83 and 102 days ago.
+2026-11-28, 365 nights, on a machine busy with other work: an account of 40 projects (504 requests a full sweep) 99.81 %
+of the rows right with 0.157 of the requests, one of 120 projects (1,488 requests) 99.81 % with 0.158; nothing falsely
+gone, no list failed. No greatest age was asked for: at the end, the list that had waited longest had been read 83 and
+102 days ago.
 """
 
 from __future__ import annotations
@@ -80,8 +82,8 @@ def run(settings: Settings) -> Iterable[Table]:
 
 
 async def simulate(*, projects: int, nights: int, every: int, seed: int = 1, share: float = SHARE) -> Year:
-    """Sweep an account once, then let nights pass with a rolling sweep each; every so many nights it is compared with the
-    truth."""
+    """Sweep an account once, then let nights pass with a rolling sweep each; every so many nights it is compared with
+    the truth."""
     calm = Transitions(length=0, failing=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inventory.sqlite"

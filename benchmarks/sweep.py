@@ -1,18 +1,20 @@
-"""The whole inventory of an account: time over the ideal under a budget, rows per second without one, memory as it grows.
+"""The whole inventory of an account: time over the ideal under a budget, rows per second without one, memory as it
+grows.
 
-The account is the emulator's, in a process of its own. Under a budget the ideal time is that of the windows its requests
-need, plus the last window's share at full speed; without one, the comparison is a bare loop over the same lists. On two
-cores the emulator takes one; where client and server share a core, the rows per second are the server's as much as ours.
+The account is the emulator's, in a process of its own. Under a budget the ideal time is that of the windows its
+requests need, plus the last window's share at full speed; without one, the comparison is a bare loop over the same
+lists. On two cores the emulator takes one; where client and server share a core, the rows per second are the server's
+as much as ours.
 
-Without a budget, 2026-11-28, on two cores without other work, nine rounds: an account of 1,000 projects (12,318 requests, 39,300
-rows) takes 2.08 s, 0.73 of the bare loop's rows per second and 0.63 of its rows per second of CPU time; one of 300 projects 0.65 to
-0.67 and 0.58 to 0.60. The aim is 0.75. Of these 2.08 s, the event loop's thread works for 1.45, as long as the whole bare loop; 0.19
-are beginning and ending, when nothing is requested: tables, indices, views, and the log folded into the file. The rest are the
-writing thread's, which takes turns with the loop. A list has three rows on average, so most of the cost is per list. Without its
-calls, a sweep of 12,318 lists takes 87 to 118 µs per list, as busy as the machine is; at 118, reading rows takes 30, writing them and
-the progress of their lists 43, closing the books and the file 14. Of 35 µs for writing alone, 8 go into the tables' generated
-columns: SQLite parses each item's JSON as it is inserted.
-Of 1,004,199 rows at most 129 MB over an idle client were in memory.
+Without a budget, 2026-11-28, on two cores without other work, nine rounds: an account of 1,000 projects (12,318
+requests, 39,300 rows) takes 2.08 s, 0.73 of the bare loop's rows per second and 0.63 of its rows per second of CPU
+time; one of 300 projects 0.65 to 0.67 and 0.58 to 0.60. The aim is 0.75. Of these 2.08 s, the event loop's thread works
+for 1.45, as long as the whole bare loop; 0.19 are beginning and ending, when nothing is requested: tables, indices,
+views, and the log folded into the file. The rest are the writing thread's, which takes turns with the loop. A list has
+three rows on average, so most of the cost is per list. Without its calls, a sweep of 12,318 lists takes 87 to 118 µs
+per list, as busy as the machine is; at 118, reading rows takes 30, writing them and the progress of their lists 43,
+closing the books and the file 14. Of 35 µs for writing alone, 8 go into the tables' generated columns: SQLite parses
+each item's JSON as it is inserted. Of 1,004,199 rows at most 129 MB over an idle client were in memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The same inventory without this package's inventory: bare aiohttp + msgspec, and the official SDK with loops.
 
-Each writes its rows to SQLite, ids and JSON, a table per resource, as someone would who needs the result once: no keys, no
-owners, nothing to go on from, a commit per page.
+Each writes its rows to SQLite, ids and JSON, a table per resource, as someone would who needs the result once: no keys,
+no owners, nothing to go on from, a commit per page.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ async def connected(
 
 
 def run(main: Callable[[argparse.Namespace], Coroutine[Any, Any, None]], parser: argparse.ArgumentParser) -> None:
-    """Run an example to its end. An error is one line: exit code 2 for wrong usage or configuration, and 1 for an error of
-    the API.
+    """Run an example to its end. An error is one line: exit code 2 for wrong usage or configuration, and 1 for an error
+    of the API.
     """
     try:
         asyncio.run(main(parser.parse_args()))

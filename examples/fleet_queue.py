@@ -1,7 +1,7 @@
 """Sweeps of many accounts on a custom executor: here a pool of processes, in twenty lines.
 
-Anything that can call a function elsewhere can take its place: Ray, Prefect, Celery, your own queue. Tasks hold names and
-the places of tokens; workers read the tokens there.
+Anything that can call a function elsewhere can take its place: Ray, Prefect, Celery, your own queue. Tasks hold names
+and the places of tokens; workers read the tokens there.
 
     python examples/fleet_queue.py accounts.toml --out lake
     python examples/fleet_queue.py --demo

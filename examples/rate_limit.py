@@ -1,6 +1,7 @@
 """Watch the use of the request budget: calls wait for the next window instead of being refused.
 
-It deliberately makes more calls than a window allows. Each line shows the finished calls, the waiting calls, and the rest.
+It deliberately makes more calls than a window allows. Each line shows the finished calls, the waiting calls, and the
+rest.
 
     python examples/rate_limit.py --demo
     python examples/rate_limit.py --calls 3100        # real: uses up to ten minutes of the shared budget

@@ -23,7 +23,8 @@ KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.!")
 
 
 def password() -> str:
-    """32 characters, at least one of each kind; the first is a letter, since the password policy forbids `-`, `_`, `;` there."""
+    """32 characters, at least one of each kind; the first is a letter, since the password policy forbids `-`, `_`, `;`
+    there."""
     random = secrets.SystemRandom()
     rest = [random.choice(kind) for kind in KINDS] + random.choices("".join(KINDS), k=27)
     random.shuffle(rest)

@@ -1,7 +1,7 @@
 """A staged rollout of many sites: project → WordPress → hostname, where every step waits for the previous one.
 
-A few sites go first; the rest follows only if all of those succeeded. After any interruption, the next start resumes every
-site at its current step.
+A few sites go first; the rest follows only if all of those succeeded. After any interruption, the next start resumes
+every site at its current step.
 
     python examples/staged_rollout.py SERVER_ID hostnames.csv --journal sites.journal
 """

@@ -1,7 +1,7 @@
 """Traces and metrics of every call with OpenTelemetry, by its conventions for HTTP clients.
 
-Needs `pip install "mittwald-async[telemetry]" opentelemetry-sdk`. It prints to the console; replace the two console exporters
-by your own.
+Needs `pip install "mittwald-async[telemetry]" opentelemetry-sdk`. It prints to the console; replace the two console
+exporters by your own.
 
     python examples/telemetry.py --demo
 """

@@ -32,8 +32,8 @@ _HANDLER.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(m
 def logged(options: OptionValues, environ: Mapping[str, str] = os.environ) -> OptionValues:
     """Switch on what the environment asks for; gives the options of a client that then says what it does.
 
-    `info` is a line for each call that ended, for each repetition, and for each wait for the request budget; `debug` one
-    for everything. Tokens, headers and bodies are in none of them.
+    `info` is a line for each call that ended, for each repetition, and for each wait for the request budget; `debug`
+    one for everything. Tokens, headers and bodies are in none of them.
 
     Raises:
         ConfigurationError: the variable has another value.

@@ -64,7 +64,8 @@ def where_is(name: str, known: list[str]) -> str:
 
 
 def _methods_like(name: str) -> list[str]:
-    """Methods of groups with just this name, else with all of its words, else with its letters; those that list come first."""
+    """Methods of groups with just this name, else with all of its words, else with its letters; those that list come
+    first."""
     words = set(re.findall(r"[a-z0-9]+", name))
     live = sorted(
         (one for one in OPERATIONS.values() if not one.deprecated), key=lambda one: "list" not in one.name.split("_")

@@ -3,8 +3,8 @@
     @app.get("/projects/{id}")
     async def project(id: str) -> AsJson[Project]: ...
 
-JSON has the names of the API. Works wherever pydantic takes a type: in fields, as `response_model`, in `list[…]`. pydantic is
-imported by the code that uses it, not here.
+JSON has the names of the API. Works wherever pydantic takes a type: in fields, as `response_model`, in `list[…]`.
+pydantic is imported by the code that uses it, not here.
 """
 
 from __future__ import annotations

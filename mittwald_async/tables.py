@@ -1,7 +1,8 @@
 """Models and rows as tables of other libraries: `to_arrow(items)`, `to_polars(items)`.
 
-A column for each property, under its Python name. Text, numbers, truth values, dates and times keep their types; what has
-parts of its own becomes JSON text. A column whose values do not fit the type that the model says is text as a whole.
+A column for each property, under its Python name. Text, numbers, truth values, dates and times keep their types; what
+has parts of its own becomes JSON text. A column whose values do not fit the type that the model says is text as a
+whole.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ class Telemetry:
 
     Spans: one for each call, named like its operation, and below it one of the kind CLIENT for each attempt, named like
     its method, with `http.request.method`, `url.full` (secrets masked), `server.address`, `server.port`,
-    `http.response.status_code`, `error.type` and, from the second attempt on, `http.request.resend_count`. Waits for the
-    request budget are events of the call's span.
+    `http.response.status_code`, `error.type` and, from the second attempt on, `http.request.resend_count`. Waits for
+    the request budget are events of the call's span.
 
     Metrics: `http.client.request.duration` (attempts, seconds), `mittwald.call.duration` (calls, seconds),
     `mittwald.budget.wait` (seconds), `mittwald.budget.limit`, `.remaining` and `.reset` (gauges: requests, requests,

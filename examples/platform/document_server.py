@@ -1,7 +1,7 @@
 """A server made from an OpenAPI 3.0 document: it checks every request against the document and answers as it says.
 
-Answers are samples. Where the server is stateful, collections, which are paths that one can list and add to, hold what is
-put into them. It needs `jsonschema`.
+Answers are samples. Where the server is stateful, collections, which are paths that one can list and add to, hold what
+is put into them. It needs `jsonschema`.
 """
 
 from __future__ import annotations

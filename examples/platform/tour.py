@@ -1,7 +1,7 @@
 """A tour of a generated client: log in, list page by page, fan out, write, upload, and read an error.
 
-The package `platform_client` beside this file was made by the generator from `platform-v1.json`. The server that it talks
-to here is made from the same document.
+The package `platform_client` beside this file was made by the generator from `platform-v1.json`. The server that it
+talks to here is made from the same document.
 
     python examples/platform/tour.py
 """

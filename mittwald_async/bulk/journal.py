@@ -137,10 +137,10 @@ class Journal:
     ) -> AsyncGenerator[ItemOutcome[T]]:
         """Do `work` for every item that is not done yet, many at once.
 
-        That an item is *started* is on disk before `work` is called for it (see `writes_through_client`), and that it is *done* is on disk before its
-        outcome is delivered. Items that are done are passed over. An item that was *started* when the program ended, or
-        whose answer was lost, is read back by `verify`; without it, or where it cannot tell, the item is *unknown*: it
-        is delivered as such in every run and never repeated.
+        That an item is *started* is on disk before `work` is called for it (see `writes_through_client`), and that it
+        is *done* is on disk before its outcome is delivered. Items that are done are passed over. An item that was
+        *started* when the program ended, or whose answer was lost, is read back by `verify`; without it, or where it
+        cannot tell, the item is *unknown*: it is delivered as such in every run and never repeated.
 
         Args:
             items: any iterable or async iterable, of any length: rows of a file, a `Pages`, a generator.
@@ -152,8 +152,8 @@ class Journal:
             at_most: end after this many due items; the next run continues.
             verify: `verify(item)` reads whether `work` was carried out: `DONE`, `NOT_DONE` or `CANNOT_TELL`, or
                 `(DONE, result)`. See `verifier_for`.
-            keep: what of a result goes into the journal, all of it by default. It must have a form in JSON. Where it has
-                none, the item is done all the same; if stages follow, it is *unknown*, and they are not begun.
+            keep: what of a result goes into the journal, all of it by default. It must have a form in JSON. Where it
+                has none, the item is done all the same; if stages follow, it is *unknown*, and they are not begun.
             then: further stages, each `func(item, results)` or a `Stage`. What they write through a client of this
                 package is noted as *started* when it is sent; stages that only read or wait are simply repeated after
                 a crash. `results` are what was kept of the stages before.
@@ -164,8 +164,8 @@ class Journal:
             writes_through_client: every write of `work` goes through a client of this package. *started* is then noted
                 when a write is really about to be sent, and not before `work` is called: what was still waiting for the
                 request budget when the program ended is simply done in the next run.
-            stop_after_failures: begin nothing further after so many items have failed or are unknown in this run. Credentials
-                that are refused end the run at once: every further item would fail the same way.
+            stop_after_failures: begin nothing further after so many items have failed or are unknown in this run.
+                Credentials that are refused end the run at once: every further item would fail the same way.
             settle: seconds after which a read shows what was written; *not done* counts only from then on.
             grace: seconds to await responses in flight when the run is cancelled.
 

@@ -57,8 +57,8 @@ class JournalFile:
         writable: False opens an existing file for looking at it only.
 
     Raises:
-        JournalError: the file is something else, or of a newer version; `BlankJournalError`, which a first run may have left
-            when it was killed, where nothing is in it and it is only looked at.
+        JournalError: the file is something else, or of a newer version; `BlankJournalError`, which a first run may have
+            left when it was killed, where nothing is in it and it is only looked at.
         OSError: it cannot be opened or created.
     """
 
@@ -152,8 +152,8 @@ class JournalFile:
         return account, server
 
     def release_owner(self) -> None:
-        """Forget whose journal it is, where nothing can have been done for any item: a wrong token has then come this far.
-        Call it before `account` is looked at."""
+        """Forget whose journal it is, where nothing can have been done for any item: a wrong token has then come this
+        far. Call it before `account` is looked at."""
         self._connection.execute(
             "UPDATE journal SET account = NULL, server = NULL WHERE account IS NOT NULL AND NOT EXISTS"
             " (SELECT 1 FROM items WHERE stage > 0 OR state NOT IN ('planned', 'failed'))"
@@ -246,8 +246,8 @@ class NewRun(NamedTuple):
 class Begin(NamedTuple):
     """Look an item up, which is added where it is new.
 
-    `again` are the states that go on. With `start`, note that its first write is about to be sent, if its turn has come;
-    otherwise, and for further stages, that is noted when a write is really due (`NoteState`).
+    `again` are the states that go on. With `start`, note that its first write is about to be sent, if its turn has
+    come; otherwise, and for further stages, that is noted when a write is really due (`NoteState`).
     """
 
     job: int

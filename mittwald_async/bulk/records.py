@@ -26,8 +26,8 @@ class ItemState(enum.StrEnum):
     FAILED = "failed"
     """The API refused it, or it failed before anything was sent: nothing has changed."""
     UNKNOWN = "unknown"
-    """It may have been carried out: the answer was lost, or the program ended before it came. Or it was, but its result could
-    not be kept, which the stages after it may need."""
+    """It may have been carried out: the answer was lost, or the program ended before it came. Or it was, but its result
+    could not be kept, which the stages after it may need."""
 
 
 class Verdict(enum.Enum):
@@ -132,8 +132,8 @@ class Stage(msgspec.Struct, frozen=True):
     """A further step of every item, for `then=`.
 
     Attributes:
-        func: `func(item, results)` gives an awaitable; `results` are what was kept of the stages before, as JSON values,
-            in the same form whether they come from this run or an earlier one.
+        func: `func(item, results)` gives an awaitable; `results` are what was kept of the stages before, as JSON
+            values, in the same form whether they come from this run or an earlier one.
         keep: what of its result goes into the journal, all of it by default.
         verify: `verify(item, results)` reads back whether this stage's write was carried out.
     """

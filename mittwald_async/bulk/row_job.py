@@ -263,8 +263,8 @@ class _Keys:
 
 
 class SecretsFile:
-    """Passwords that were made up: a CSV of key, column and value that only its owner may read. Each is on disk before it
-    is sent; where a key comes more than once, the last one counts.
+    """Passwords that were made up: a CSV of key, column and value that only its owner may read. Each is on disk before
+    it is sent; where a key comes more than once, the last one counts.
 
     Raises:
         ConfigurationError: the file cannot be written.
@@ -331,7 +331,8 @@ def _cell(value: Any) -> str:
 
 
 def _as_cells(values: dict[str, Any]) -> dict[str, str]:
-    """What counts of a row, as the text of a table, so that it is the same row in every format and with every comment."""
+    """What counts of a row, as the text of a table, so that it is the same row in every format and with every
+    comment."""
     return {column: _canonical(value) for column, value in values.items() if not column.startswith(COMMENT)}
 
 

@@ -221,7 +221,8 @@ class Run:
             kept, problem = self._kept(self._stages[stage], ended)
             last = stage + 1 == len(self._stages)
             if problem is not None and not last:
-                # The stages after it may need the result: it is missing as after a lost answer, and reading back may find it.
+                # The stages after it may need the result: it is missing as after a lost answer, and reading back may
+                # find it.
                 return await self._end(row, stage, _StageEnd(ItemState.UNKNOWN, ended.result, problem))
             stage += 1
             results.append(kept)

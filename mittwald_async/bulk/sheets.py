@@ -70,7 +70,8 @@ def _lines(path: Path, stack: ExitStack, *, computed: bool) -> Iterator[tuple[An
 
 
 def _has_formulas(path: Path) -> bool:
-    """Whether there may be a formula. Only then the sheet is read twice: once for values, once for what is behind them."""
+    """Whether there may be a formula. Only then the sheet is read twice: once for values, once for what is behind
+    them."""
     with open_binary(path) as file, zipfile.ZipFile(file) as parts:
         for name in parts.namelist():
             if not name.startswith("xl/worksheets/"):

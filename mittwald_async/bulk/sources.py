@@ -27,8 +27,8 @@ def read_rows(path: str | os.PathLike[str], *, format: str | None = None) -> Ite
     """The rows of a file as dictionaries, read as they are needed.
 
     Args:
-        path: `.csv` (separated by `,`, `;`, tab or `|`, as its first line shows; UTF-8), `.jsonl`, or `.xlsx` (its first
-            sheet that is not hidden; needs the extra `xlsx`).
+        path: `.csv` (separated by `,`, `;`, tab or `|`, as its first line shows; UTF-8), `.jsonl`, or `.xlsx` (its
+            first sheet that is not hidden; needs the extra `xlsx`).
         format: `csv`, `jsonl` or `xlsx`, where the name does not say it.
 
     Raises:

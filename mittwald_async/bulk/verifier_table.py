@@ -16,8 +16,8 @@ class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     read: str
     """Operation id of what is read: the thing itself, or for a create the list it will be in."""
     compare: tuple[tuple[str, str], ...] = ()
-    """For updates: properties that are sent, dotted, and where they are read, if by another name. A property that is not
-    named here is read by its own name. Of a body that is one value, `""` is the whole."""
+    """For updates: properties that are sent, dotted, and where they are read, if by another name. A property that is
+    not named here is read by its own name. Of a body that is one value, `""` is the whole."""
     unreadable: frozenset[str] = frozenset()
     """Properties that no read shows, such as passwords."""
     unique: tuple[str, str] | None = None

@@ -37,8 +37,8 @@ def read_arguments(operation: Operation[Any], given: list[str], body: str | None
 
     Args:
         operation: what they are for.
-        given: `NAME=VALUE`, by wire or Python name; several times where it is a list; with dots and brackets for what is
-            inside.
+        given: `NAME=VALUE`, by wire or Python name; several times where it is a list; with dots and brackets for what
+            is inside.
         body: JSON, `@FILE`, or `-` for standard input; instead of its properties one by one.
 
     Raises:
@@ -50,7 +50,8 @@ def read_arguments(operation: Operation[Any], given: list[str], body: str | None
 
 
 def names(operation: Operation[Any]) -> dict[str, Parameter]:
-    """Every argument by its names. Where two share one, the parameter has it, and the body's goes by its Python name."""
+    """Every argument by its names. Where two share one, the parameter has it, and the body's goes by its Python
+    name."""
     properties = operation.body.properties if operation.body is not None else ()
     known: dict[str, Parameter] = {}
     for kind in ("wire", "name"):

@@ -153,7 +153,8 @@ class Rendering(NamedTuple):
 
 
 def _check_rendering(rendered: Rendering) -> None:
-    """Find what cannot be shown or written before anything is sent: afterwards, a change would be made and its answer lost."""
+    """Find what cannot be shown or written before anything is sent: afterwards, a change would be made and its answer
+    lost."""
     if rendered.fields is not None:
         places_of(rendered.fields)
     path = rendered.path

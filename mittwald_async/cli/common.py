@@ -155,7 +155,8 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
 
 
 def account_named(name: str | None, file: Path | None) -> tuple[Account, frozenset[str]] | None:
-    """The selected account of the accounts file, and the names of the others; `None` if none is named, or the file does not exist.
+    """The selected account of the accounts file, and the names of the others; `None` if none is named, or the file does
+    not exist.
 
     Raises:
         ConfigurationError: the file has no such account, or cannot be read.
@@ -221,8 +222,8 @@ def _token_in(path: Path) -> str:
 
 
 def _warn_if_open(path: Path, bits: int = 0o077) -> None:
-    """Say that others may read or change a file. Only on a terminal: in a container, secrets are mounted like this and there
-    are no other users."""
+    """Say that others may read or change a file. Only on a terminal: in a container, secrets are mounted like this and
+    there are no other users."""
     with suppress(OSError):
         if os.name == "posix" and path.stat().st_mode & bits and err.is_terminal:
             what, cure = ("read or change", "600") if bits & 0o044 else ("change", "go-w")

@@ -1,4 +1,5 @@
-"""What is inside an argument, as the models have it: fields with their types, the type at a place, a body to fill in."""
+"""What is inside an argument, as the models have it: fields with their types, the type at a place, a body to fill
+in."""
 
 from __future__ import annotations
 

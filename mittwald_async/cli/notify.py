@@ -45,7 +45,8 @@ class Outlet(msgspec.Struct, frozen=True):
         """Refuse what cannot work, before anything is sent.
 
         Raises:
-            ConfigurationError: the folder of the file is missing, the URL is not one to post to, or the command does not exist.
+            ConfigurationError: the folder of the file is missing, the URL is not one to post to, or the command does
+                not exist.
         """
         if self.prometheus is not None and self.prometheus.is_dir():
             raise ConfigurationError(f"--prometheus {self.prometheus}: is a folder; name a file in it")
@@ -196,7 +197,8 @@ def _pipe(command: str, content: bytes) -> str:
 
 
 def _post(url: str, content: bytes) -> str:
-    """Send the content to a URL; what went wrong, if anything. Only its host is named: webhooks have secrets in their path."""
+    """Send the content to a URL; what went wrong, if anything. Only its host is named: webhooks have secrets in their
+    path."""
     host = urlsplit(url).hostname or "the URL"
     opener = urllib.request.build_opener(_NoRedirect)
     try:

@@ -46,7 +46,8 @@ def emit(content: str | bytes) -> None:
 
 
 def emit_pieces(pieces: Iterable[bytes]) -> None:
-    """Write a long result piece by piece, as `emit` would write all of it: a character may begin in one and end in the next."""
+    """Write a long result piece by piece, as `emit` would write all of it: a character may begin in one and end in the
+    next."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for piece in pieces:
         emit(decoder.decode(piece) if _on_terminal() else piece)
@@ -211,7 +212,8 @@ def duration(seconds: float) -> str:
 
 
 class _Closed(io.RawIOBase):
-    """Standard output that was closed by what started the process: a result written there is lost, which is an error."""
+    """Standard output that was closed by what started the process: a result written there is lost, which is an
+    error."""
 
     def writable(self) -> bool:
         return True
@@ -228,8 +230,8 @@ def output_is_closed() -> bool:
 
 
 def make_writable() -> None:
-    """Let no character stand in the way of output. Where standard output is closed, writing to it fails with an `OSError`, as it
-    does where its disk is full; where the error output is closed, messages go nowhere.
+    """Let no character stand in the way of output. Where standard output is closed, writing to it fails with an
+    `OSError`, as it does where its disk is full; where the error output is closed, messages go nowhere.
     """
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(cast("IO[bytes]", _Closed()), encoding="utf-8", write_through=True)

@@ -68,7 +68,8 @@ class Watch:
         return time.monotonic() - self._begin
 
     def look(self) -> SweepState | None:
-        """The sweep at this moment; `None` before it has begun. The more often it is asked, the better the estimates."""
+        """The sweep at this moment; `None` before it has begun. The more often it is asked, the better the
+        estimates."""
         budget, sweep = self._mw.rate_limit, self._job.sweep
         self._outlook.look(time.monotonic(), budget)
         if sweep is None:

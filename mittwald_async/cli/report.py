@@ -33,7 +33,8 @@ def report(
         Path | None, typer.Option("--mute", help="TOML file of accepted findings to hide.", metavar="FILE")
     ] = None,
 ) -> int:
-    """Write an inventory as one HTML page: findings, expiry, versions, storage, access, changes. The page loads nothing.
+    """Write an inventory as one HTML page: findings, expiry, versions, storage, access, changes. The page loads
+    nothing.
 
     [bold]Examples[/bold]
 

@@ -194,7 +194,8 @@ class Calls:
         return "application/json"
 
     def _style(self, node: Json, made: ir.Type, pointer: str) -> tuple[str | None, bool | None]:
-        """How a parameter is written, where that is not the usual way: `None` for texts, numbers, and lists in a query."""
+        """How a parameter is written, where that is not the usual way: `None` for texts, numbers, and lists in a
+        query."""
         where = str(node["in"])
         usual = _STYLES[where][0]
         style = str(node.get("style", usual))

@@ -21,8 +21,8 @@ class SurfaceChange:
 def compare(old: Mapping[str, str], new: Mapping[str, str], uses: Uses) -> list[str]:
     """Compare two versions of generated files, text by path relative to the package; `uses`: of the new models.
 
-    Returns: lines that begin with `+` (added), `-` (removed) or `~` (changed), what breaks code under a heading of its own;
-    nothing if there is no difference."""
+    Returns: lines that begin with `+` (added), `-` (removed) or `~` (changed), what breaks code under a heading of its
+    own; nothing if there is no difference."""
     before, after = outlines(old, new)
     changes = [*_operations(before, after), *_models(before, after, uses), *_redirects(before, after)]
     lines: list[str] = []

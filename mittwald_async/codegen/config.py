@@ -105,8 +105,8 @@ class Envelope:
 
 @dataclass(frozen=True)
 class ErrorsConfig:
-    """Where the body of an error says what, as paths with dots; of several the first that holds something counts. Empty:
-    the usual places."""
+    """Where the body of an error says what, as paths with dots; of several the first that holds something counts.
+    Empty: the usual places."""
 
     type: tuple[str, ...] = ()
     message: tuple[str, ...] = ()

@@ -1,4 +1,5 @@
-"""What the values of a configuration must look like. A mistake is refused here, so that it does not come out as odd code."""
+"""What the values of a configuration must look like. A mistake is refused here, so that it does not come out as odd
+code."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def _found(node: Any, parts: Sequence[str]) -> Any:
 
 
 def _apply(holder: Any, key: str, correction: Correction) -> bool:
-    """Change what `holder` has under a key, or at a place where it is an array; False where there is nothing to change."""
+    """Change what `holder` has under a key, or at a place where it is an array; False where there is nothing to
+    change."""
     node: Any = holder
     place: Any = key
     if is_array(holder):

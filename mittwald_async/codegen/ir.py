@@ -147,8 +147,8 @@ class Union:
 
 
 Test: TypeAlias = tuple[Any, ...]
-"""`("const", key, values)`, `("keys", keys)`, `("some", keys)`, `("only", keys)`, `("in", key, test)`, `("kind", name)`,
-`("all", tests)`, `("any",)`: what must hold of a JSON value for a variant to be tried."""
+"""`("const", key, values)`, `("keys", keys)`, `("some", keys)`, `("only", keys)`, `("in", key, test)`,
+`("kind", name)`, `("all", tests)`, `("any",)`: what must hold of a JSON value for a variant to be tried."""
 
 Declaration: TypeAlias = ModelSpec | Alias | Union
 
@@ -241,8 +241,8 @@ class OperationSpec:
     results: tuple[ResultSpec, ...]
     errors: tuple[int, ...]
     error_types: tuple[tuple[str, tuple[int, ...]], ...]
-    """Types of JSON bodies that errors have, with their statuses; 4 and 5 mean all others from 400 or 500 on, 0 all that
-    remain."""
+    """Types of JSON bodies that errors have, with their statuses; 4 and 5 mean all others from 400 or 500 on, 0 all
+    that remain."""
     paging: PagingSpec | None
     deprecated: bool
     removed_upstream: bool
@@ -282,7 +282,8 @@ class SecurityScheme:
 
     name: str
     kind: str
-    """`bearer`, `basic`, `apiKey`, `clientCredentials`, or what the document says where the runtime knows none of them."""
+    """`bearer`, `basic`, `apiKey`, `clientCredentials`, or what the document says where the runtime knows none of
+    them."""
     where: str | None = None
     """Of an API key: `header`, `query` or `cookie`."""
     wire: str | None = None

@@ -1,4 +1,5 @@
-"""Reading JSON of an expected shape: what is not there is empty, what has the wrong type is an error with its pointer."""
+"""Reading JSON of an expected shape: what is not there is empty, what has the wrong type is an error with its
+pointer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What an API calls the parameters of pages. The profile has one name for each; a list that calls them otherwise says so
-itself."""
+"""What an API calls the parameters of pages. The profile has one name for each; a list that calls them otherwise says
+so itself."""
 
 from __future__ import annotations
 

@@ -316,8 +316,8 @@ _SECRET = re.compile(r"passw|secret|token$|(?<!public)[_-]?key$|credential|otp$|
 
 
 def _may_be_secret(operation: ir.OperationSpec, body_name: str) -> list[str]:
-    """The arguments that a traceback must not show: those the document marks or names as secret, and what is put together
-    of several values, of which one may be."""
+    """The arguments that a traceback must not show: those the document marks or names as secret, and what is put
+    together of several values, of which one may be."""
     arguments = list(operation.arguments)
     hidden: list[str] = []
     if operation.body is not None:
@@ -350,7 +350,8 @@ def _optional(annotation: str) -> str:
 
 
 def _with_cookies(arguments: Sequence[ir.Argument]) -> list[ir.Argument]:
-    """Headers and cookies, which are handed over together; a cookie that is called like a header says that it is one."""
+    """Headers and cookies, which are handed over together; a cookie that is called like a header says that it is
+    one."""
     headers = {one.wire.lower() for one in arguments if one.where == "header"}
     return [
         replace(one, wire=f"{one.wire} (cookie)") if one.where == "cookie" and one.wire.lower() in headers else one

@@ -224,7 +224,8 @@ def _may_count(argument: ir.Argument) -> bool:
 def _with_text_as_cursor(
     names: dict[str, str | None], query: dict[str, ir.Argument], following: str | None
 ) -> dict[str, str | None]:
-    """A "page" or an "offset" that is text, in a list that says what the next one is called, is a cursor and no number."""
+    """A "page" or an "offset" that is text, in a list that says what the next one is called, is a cursor and no
+    number."""
     if following is None or names["cursor"]:
         return names
     for kind in ("page", "skip"):

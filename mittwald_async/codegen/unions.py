@@ -1,7 +1,7 @@
 """How to tell the variants of a union apart when the document names no discriminator.
 
-For every variant a `VariantShape` says what its JSON looks like. The plan then asks, in this order: a property with known
-values of its own; required keys, variants that look like another one's superset first; the same again one level
+For every variant a `VariantShape` says what its JSON looks like. The plan then asks, in this order: a property with
+known values of its own; required keys, variants that look like another one's superset first; the same again one level
 deeper; declared keys where none is required; and last the JSON type. A variant that any object would fit is only taken
 for the empty object or when one of its keys is there, so that what is not known becomes `Unknown` instead of being cut.
 """

@@ -34,7 +34,8 @@ def parse_yaml(text: str, source: str, notes: list[str]) -> Any:
     Args:
         text: the YAML.
         source: what errors call it.
-        notes: what was read in a way that may surprise is added here (keys given twice, aliases that contain themselves).
+        notes: what was read in a way that may surprise is added here (keys given twice, aliases that contain
+            themselves).
 
     Raises:
         DocumentError: PyYAML is not installed, or the text is not YAML.

@@ -17,8 +17,8 @@ _REFRESH = LoginStep("user-refresh-session", "PUT", "/v2/users/self/sessions", "
 
 
 class SessionLogin(Renewable):
-    """A login that came with a refresh token. The API takes each refresh token once; when it does not take it (any more),
-    the login is repeated where the credentials permit."""
+    """A login that came with a refresh token. The API takes each refresh token once; when it does not take it (any
+    more), the login is repeated where the credentials permit."""
 
     __slots__ = ("_refresh",)
 

@@ -72,7 +72,8 @@ class Remove(msgspec.Struct, frozen=True):
 
 
 class Replace:
-    """These values instead of all others of a type. Made once: what others add later stays, what they lose is put back."""
+    """These values instead of all others of a type. Made once: what others add later stays, what they lose is put
+    back."""
 
     def __init__(self, type: str, values: tuple[str, ...], ttl: int | None) -> None:
         self.type: str = type

@@ -33,11 +33,12 @@ class Dns:
 
     The API replaces the records of a name and type as a whole. `add` and `remove` change one of them, and see to it
     that others who write at the same time, in this program or elsewhere, lose nothing: they read, change, write, check,
-    and begin again where another program wrote in between. A change that was written takes at least one second for that.
+    and begin again where another program wrote in between. A change that was written takes at least one second for
+    that.
 
     Names may be in any script and case. Types are A, AAAA, CNAME, MX (`10 mx.example.org`), SRV
-    (`10 5 5060 sip.example.org`), CAA (`0 issue "letsencrypt.org"`) and TXT (the text itself, or quoted as in a zone file;
-    from 256 bytes on it is split as DNS demands).
+    (`10 5 5060 sip.example.org`), CAA (`0 issue "letsencrypt.org"`) and TXT (the text itself, or quoted as in a zone
+    file; from 256 bytes on it is split as DNS demands).
 
     Raises (all methods):
         InvalidArgumentError: a name, type, value or TTL cannot be used.

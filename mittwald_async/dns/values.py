@@ -83,7 +83,8 @@ def _txt(value: str) -> str:
 
 
 def _unquoted(value: str) -> str:
-    """The text of quoted character strings, one after the other; what does not begin with a quote is the text itself."""
+    """The text of quoted character strings, one after the other; what does not begin with a quote is the text
+    itself."""
     if not value.lstrip().startswith('"'):
         return value
     text = value.strip()

@@ -47,8 +47,8 @@ class ZoneImport:
     Attributes:
         changes: what differs.
         same: how many names and types are as in the file already.
-        skipped: records that mittwald's name servers have of their own (SOA, NS) or do not serve, and those that are not
-            below the origin.
+        skipped: records that mittwald's name servers have of their own (SOA, NS) or do not serve, and those that are
+            not below the origin.
     """
 
     def __init__(self, writer: Writer, changes: list[SetChange], same: int, skipped: list[str]) -> None:

@@ -57,7 +57,8 @@ class Emulator:
         projects: projects of the whole account, 0 to 1,000,000.
         rate_limit: requests and seconds of one budget, or `None` for no limit.
         faults: what goes wrong, see `Fault`.
-        options: every other option by name, see `EmulatorOptions`; `accounts` for several users, `on` for another day than today.
+        options: every other option by name, see `EmulatorOptions`; `accounts` for several users, `on` for another day
+            than today.
 
     Raises:
         OptionError: options that contradict each other or are out of range, an unreadable state file, or (on entering)
@@ -148,8 +149,8 @@ class Emulator:
 
     @property
     def writes(self) -> list[ExecutedWrite]:
-        """Every write that was carried out, oldest first, whatever became of its answer: the judge of programs that must
-        do nothing twice and lose nothing."""
+        """Every write that was carried out, oldest first, whatever became of its answer: the judge of programs that
+        must do nothing twice and lose nothing."""
         return list(self.core.writes)
 
     @property

@@ -14,7 +14,8 @@ def midnight(day: date | None = None) -> float:
 
 
 class EmulatorClock:
-    """Unix seconds that never go back while a world lasts. `advance` moves them forward and wakes the sleepers that are due.
+    """Unix seconds that never go back while a world lasts. `advance` moves them forward and wakes the sleepers that are
+    due.
 
     Args:
         virtual: time stands still until it is advanced.

@@ -10,7 +10,8 @@ PUT    /__emulator/transitions   {"unit": "seconds" | "reads", "length": …, "f
 PATCH  /__emulator/behaviours    options of behaviours by name: rate_limit, lag, drift, max_limit, …
 GET    /__emulator/requests      the last requests; ?operation=id or glob, ?limit=n      DELETE: forget them
 GET    /__emulator/events        the last writes: event id, when it arrives, what it created, project and customer
-GET    /__emulator/writes        every write carried out, whatever became of its answer: account, operation, path, body, time;
+GET    /__emulator/writes        every write carried out, whatever became of its answer: account, operation, path,
+                                 body, time;
                                  ?operation=id or glob, ?account=name, ?limit=n      DELETE: forget them
 GET    /__emulator/accounts      name, token, login, seed and sizes of every user
 GET    /__emulator/webhooks      the last webhooks: kind, body, attempts, status of the answer

@@ -266,8 +266,8 @@ class Core:
         return {"version": DUMP_VERSION, "clock": self.clock.now(), "accounts": accounts}
 
     def load(self, dumped: Any) -> None:
-        """Continue from a dump; a virtual clock goes on from its time. Raises ValueError, LookupError or TypeError if it
-        cannot be read; nothing has changed then."""
+        """Continue from a dump; a virtual clock goes on from its time. Raises ValueError, LookupError or TypeError if
+        it cannot be read; nothing has changed then."""
         if not isinstance(dumped, dict):
             raise TypeError("a dump is an object")
         parts: dict[str, Any] = dumped  # pyright: ignore[reportUnknownVariableType]

@@ -59,7 +59,8 @@ def dumped(world: World) -> Any:
 
 
 def restored(world: World, dumped: Any) -> None:
-    """Replace the state of a world of the same seed and sizes. Raises ValueError, LookupError or TypeError if it cannot be read."""
+    """Replace the state of a world of the same seed and sizes. Raises ValueError, LookupError or TypeError if it cannot
+    be read."""
     dump = msgspec.convert(dumped, Dump)
     if dump.version != _VERSION:
         raise ValueError(f"a state of version {dump.version}; this is version {_VERSION}")

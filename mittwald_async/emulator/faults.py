@@ -23,8 +23,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One plan. What is not set does not happen; several effects of one plan happen together.
 
     Usual ones: an answer lost after the write was carried out (`executed=True, reset="before"`), a proxy's 502 after it
-    (`executed=True, status=502, html=True`), a budget that is used up (`status=429, type="RateLimitError"`), a slow server
-    (`delay=5` or `stall=5`), half a packed body (`gzip=True, truncate=40, unannounced=True`).
+    (`executed=True, status=502, html=True`), a budget that is used up (`status=429, type="RateLimitError"`), a slow
+    server (`delay=5` or `stall=5`), half a packed body (`gzip=True, truncate=40, unannounced=True`).
     """
 
     operation: str = "*"
@@ -51,7 +51,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     headers: dict[str, str] = {}
     """Headers set or, with an empty value, taken away: nonsense welcome."""
     reset: Literal["before", "during", "after"] | None = None
-    """Reset the connection before anything is answered, in the middle of the headers, or after headers and half a body."""
+    """Reset the connection before anything is answered, in the middle of the headers, or after headers and half a
+    body."""
     truncate: int | None = None
     """Close the connection after so many bytes of the body, though more were announced."""
     delay: float = 0.0

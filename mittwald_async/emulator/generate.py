@@ -1,4 +1,5 @@
-"""Invented values: they conform to the schema and are the same for the same seed and key, whenever they are asked for."""
+"""Invented values: they conform to the schema and are the same for the same seed and key, whenever they are asked
+for."""
 
 from __future__ import annotations
 
@@ -110,7 +111,8 @@ _BY_NAME: dict[str, Callable[[ValueDice], Any]] = {
     "blacklist": lambda dice: _formatted("email", dice),
     "whitelist": lambda dice: _formatted("email", dice),
 }
-"""What the document says of these properties and the models do not carry: numbers as words, constants, limits of items."""
+"""What the document says of these properties and the models do not carry: numbers as words, constants, limits of
+items."""
 
 
 def _make(shape: Shape, dice: ValueDice, name: str, depth: int) -> Any:

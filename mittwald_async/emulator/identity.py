@@ -9,7 +9,8 @@ import msgspec
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who calls: a user by session or API token, an extension instance, or no known caller (routes without security)."""
+    """Who calls: a user by session or API token, an extension instance, or no known caller (routes without
+    security)."""
 
     kind: Literal["user", "extension", "anonymous"]
     user_id: str | None = None

@@ -68,13 +68,14 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     """The same seed and date produce the same account."""
     on: date | None = None
-    """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual clock
-    starts at its beginning."""
+    """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual
+    clock starts at its beginning."""
     accounts: tuple[EmulatedAccount, ...] = ()
     """Several users, each with data of its own; none: one user, by the options below."""
     customers: int = 3
     projects: int = 20
-    """Projects of the whole account, spread over the customers. Who has three or more has a server to create others on."""
+    """Projects of the whole account, spread over the customers. Who has three or more has a server to create others
+    on."""
     foreign: int = 2
     """Projects that exist but belong to another account: 403."""
     mfa: bool = False
@@ -136,8 +137,8 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     key_seed: int | None = None
     """Seed of the keys that sign webhooks and session tokens; `None`: the seed."""
     empty_lists: bool = False
-    """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists of
-    a project show its items, as some tokens of the real API see it."""
+    """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists
+    of a project show its items, as some tokens of the real API see it."""
     broken_log_ends: bool = True
     """The logs of a service come whole, but their connection breaks instead of ending, as the real one often does."""
 
@@ -224,8 +225,8 @@ def _for_account(options: EmulatorOptions, account: EmulatedAccount, number: int
 
 
 def usual_lag(clock: object) -> float:
-    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait without end, since
-    the clock is not advanced meanwhile."""
+    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait without end,
+    since the clock is not advanced meanwhile."""
     return 0.0 if clock == "virtual" else EmulatorOptions().lag
 
 

@@ -71,7 +71,8 @@ class Checker:
         return parsed
 
     def body(self, route: Route, data: bytes, content_type: str, *, strict: bool = True) -> Any:
-        """The body's value, `UNSET` if there is none. Raises Fail (400), unless not `strict`: then it is taken as it is.
+        """The body's value, `UNSET` if there is none. Raises Fail (400), unless not `strict`: then it is taken as it
+        is.
 
         JSON that may be left out counts as an object without properties.
         """

@@ -2,7 +2,8 @@
 
     summary = await sweep_fleet(accounts_from("accounts.toml"), "lake")
 
-`executor=DaskExecutor("tcp://scheduler:8786")` sends the accounts to workers; anything with two methods can be an executor.
+`executor=DaskExecutor("tcp://scheduler:8786")` sends the accounts to workers; anything with two methods can be an
+executor.
 """
 
 from ..inventory import Account, accounts_from

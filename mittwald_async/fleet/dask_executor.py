@@ -65,8 +65,8 @@ def _check_address(address: str) -> None:
 class DaskExecutor:
     """A scheduler and its workers. A context manager.
 
-    A task carries names of accounts and where their tokens are found; each worker reads them there. A worker that is killed
-    is replaced by another one, which continues its tasks; a restarted scheduler gets them again.
+    A task carries names of accounts and where their tokens are found; each worker reads them there. A worker that is
+    killed is replaced by another one, which continues its tasks; a restarted scheduler gets them again.
 
     Args:
         address: of the scheduler, such as `tcp://scheduler:8786`.
@@ -78,8 +78,9 @@ class DaskExecutor:
         on_wait: called with a sentence when a worker has to be waited for.
 
     Raises:
-        ConfigurationError: neither or both of the two are given, the address is none, there are too many workers for this machine, or
-            `distributed` is not installed. When it is opened: no scheduler answers, or no worker comes in time.
+        ConfigurationError: neither or both of the two are given, the address is none, there are too many workers for
+            this machine, or `distributed` is not installed. When it is opened: no scheduler answers, or no worker comes
+            in time.
         ClusterLostError: from its methods: the scheduler, or every worker, was gone for too long.
     """
 
@@ -294,7 +295,8 @@ class DaskExecutor:
 
 
 def _on_worker(function: TaskFunction, task: AccountTask) -> TaskResult:
-    """On a worker: until the fleet has ended, be it by Ctrl-C. Dask forgets the task then, and lets its thread go on."""
+    """On a worker: until the fleet has ended, be it by Ctrl-C. Dask forgets the task then, and lets its thread go
+    on."""
     worker = _distributed().get_worker()
     key = worker.get_current_task()
 

@@ -71,7 +71,8 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
 
 
 def _number(parts: tuple[AccountManifest, ...]) -> int:
-    """Microseconds since 1970 at which a run was done with an account: the run that readers of the files see wins here, too."""
+    """Microseconds since 1970 at which a run was done with an account: the run that readers of the files see wins here,
+    too."""
     ended = max(part.finished_at for part in parts)
     return round((ended - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
 

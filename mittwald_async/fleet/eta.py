@@ -33,7 +33,8 @@ def seconds_needed(cost: AccountCost, each: float) -> float:
 
 
 def _seconds_of_a_request(finished: Sequence[tuple[AccountCost, float]]) -> float | None:
-    """What accounts took that did not wait for their budget. Where all did, the quickest tells most of what a request takes."""
+    """What accounts took that did not wait for their budget. Where all did, the quickest tells most of what a request
+    takes."""
     free = [
         seconds / cost.requests for cost, seconds in finished if not seconds_for(cost.requests, cost.budget or BUDGET)
     ]

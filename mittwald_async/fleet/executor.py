@@ -17,7 +17,8 @@ from .worker import CONNECTIONS, ON_LOOP, TaskFunction, TaskResult, open_pool
 class Executor(Protocol):
     """What carries out tasks. Whatever can call a function in another process can be one.
 
-    One that knows how many tasks it carries out at once says so in an attribute `places`: it makes the time to go better.
+    One that knows how many tasks it carries out at once says so in an attribute `places`: it makes the time to go
+    better.
     """
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Any:

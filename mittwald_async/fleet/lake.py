@@ -8,9 +8,9 @@
       _runs/<run>/manifest.json                         the run has ended: every file and every account's result
       _current/account=shop.json                        the run that readers see
 
-A worker writes its rows under a name that no other attempt has, and then creates the manifest: the first one wins, whole.
-So a task may run twice, here or on another machine, and nothing is there twice. What readers see is replaced file by file,
-by renaming on a file system and by a copy on an object store.
+A worker writes its rows under a name that no other attempt has, and then creates the manifest: the first one wins,
+whole. So a task may run twice, here or on another machine, and nothing is there twice. What readers see is replaced
+file by file, by renaming on a file system and by a copy on an object store.
 """
 
 from __future__ import annotations
@@ -259,7 +259,8 @@ class Lake:
         return self._read(self.run_path(run, "manifest.json"), kind)
 
     def end(self, run: str, content: Iterable[bytes]) -> None:
-        """Write the run's manifest, whole or not at all. It comes in pieces, as it has a line for every file of the run."""
+        """Write the run's manifest, whole or not at all. It comes in pieces, as it has a line for every file of the
+        run."""
         path = self.run_path(run, "manifest.json")
         with self.explained(), SpooledTemporaryFile(max_size=_SPOOLED) as whole:
             whole.writelines(content)
@@ -326,9 +327,10 @@ class Lake:
     def show(self, run: str, account: str) -> bool:
         """Let readers see an account as of a run, once all its parts are published. May be done again at any time.
 
-        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each fleet first
-        records the run to be seen, then replaces all files, and then reads that record again. If another fleet has recorded a
-        newer run meanwhile, this one publishes the files of that run. Whoever finishes last leaves one complete run.
+        Two fleets may do so at the same moment, and no lock holds on every file system and object store. So each fleet
+        first records the run to be seen, then replaces all files, and then reads that record again. If another fleet
+        has recorded a newer run meanwhile, this one publishes the files of that run. Whoever finishes last leaves one
+        complete run.
         """
         parts = self.published(run, account)
         if not parts:

@@ -27,8 +27,8 @@ class PrunedLake(msgspec.Struct, frozen=True):
 def prune_lake(lake: Lake, before: datetime | None = None, *, account: str | None = None) -> PrunedLake:
     """Remove what a data set keeps for looking back.
 
-    The run that readers see of an account stays whatever its age, and so does the newest run that can be resumed. A Delta
-    table keeps versions of its own, which `vacuum` of deltalake removes; it loses them with `account`.
+    The run that readers see of an account stays whatever its age, and so does the newest run that can be resumed. A
+    Delta table keeps versions of its own, which `vacuum` of deltalake removes; it loses them with `account`.
 
     Args:
         lake: the data set.

@@ -94,8 +94,8 @@ async def sweep_fleet(
     """Sweep many accounts into one Parquet data set; what the command `mittwald-async fleet` does.
 
     Args:
-        accounts: what `accounts_from` gives, accounts, or an accounts file. They say where tokens are found; workers read
-            them there.
+        accounts: what `accounts_from` gives, accounts, or an accounts file. They say where tokens are found; workers
+            read them there.
         out: a folder, or a URL that fsspec knows, such as `s3://bucket/lake`.
         resources: names from `catalog()`, or `all`; the default set if not given.
         executor: an open executor; by default one in this process.

@@ -23,8 +23,8 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> FleetState:
-        """`done`: everything was read. `incomplete`: all accounts are published, some of their lists failed. `failed`: an
-        account is not published."""
+        """`done`: everything was read. `incomplete`: all accounts are published, some of their lists failed. `failed`:
+        an account is not published."""
         states = {one.state for one in self.accounts}
         return "failed" if "failed" in states else "incomplete" if "incomplete" in states else "done"
 

@@ -1,4 +1,5 @@
-"""Tokens of accounts, read so that one that does not come holds up neither other accounts nor the end of the program."""
+"""Tokens of accounts, read so that one that does not come holds up neither other accounts nor the end of the
+program."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class TokenReader:
 def in_own_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     """Run a function in a thread that does not keep the program from ending.
 
-    The loop's own threads are few, look up host names and write to object stores, and a program ends only once they have.
+    The loop's own threads are few, look up host names and write to object stores, and a program ends only once they
+    have.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

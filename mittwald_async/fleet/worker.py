@@ -64,7 +64,8 @@ async def open_pool(connections: int = CONNECTIONS) -> Session:
 
 
 class _Process:
-    """The event loop on which a worker process sweeps, whichever of its threads asks for it: all share its connections."""
+    """The event loop on which a worker process sweeps, whichever of its threads asks for it: all share its
+    connections."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -68,14 +68,16 @@ class Accounts:
         return next(candidate for candidate in candidates if candidate not in taken)
 
     def _same_user(self, source: str, user: str | None) -> tuple[str, str]:
-        """The account under which this user's rows are kept so far, and the name it was given; empty where there is none."""
+        """The account under which this user's rows are kept so far, and the name it was given; empty where there is
+        none."""
         found = self._db.execute(
             "SELECT name, identity FROM accounts WHERE source = ? AND user_id = ?", (source, user)
         ).fetchone()
         return ("", "") if found is None else (str(found[0]), str(found[1]))
 
     def _from_version_1(self, source: str, user: str | None) -> str:
-        """The account of rows that were swept before accounts were distinguished, where the user is among its members; else empty."""
+        """The account of rows that were swept before accounts were distinguished, where the user is among its members;
+        else empty."""
         found = self._db.execute(
             "SELECT name FROM accounts WHERE source = ? AND identity = ?", (source, UNNAMED)
         ).fetchone()

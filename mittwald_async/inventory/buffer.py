@@ -1,4 +1,5 @@
-"""From the workers of a sweep to the consumer of what they found, with no more than a bounded number of rows in between."""
+"""From the workers of a sweep to the consumer of what they found, with no more than a bounded number of rows in
+between."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """What an account has, and which lists tell of it.
 
-A *resource* is a kind of thing (`domain`, `mysql_database`); a *route* is one operation that lists it, for the whole account,
-for one customer, for one project, or below another thing. Routes, their parameters and page sizes are derived from
-`OPERATIONS`; what the document does not tell — which lists are equivalent, what identifies a row, what an inventory wants by
-default — is judged in `RESOURCE_SPECS`, each with its reason.
+A *resource* is a kind of thing (`domain`, `mysql_database`); a *route* is one operation that lists it, for the whole
+account, for one customer, for one project, or below another thing. Routes, their parameters and page sizes are derived
+from `OPERATIONS`; what the document does not tell — which lists are equivalent, what identifies a row, what an
+inventory wants by default — is judged in `RESOURCE_SPECS`, each with its reason.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ MOVING = frozenset(
         *("contract", "customer_order", "extension_instance", "conversation"),
     }
 )
-"""Resources whose things can change hands: projects and servers are handed to other customers, with their contracts, orders
-and extensions; domains, with their zones, ingresses and certificates, are moved between projects."""
+"""Resources whose things can change hands: projects and servers are handed to other customers, with their contracts,
+orders and extensions; domains, with their zones, ingresses and certificates, are moved between projects."""
 
 
 class ResourceSpec(msgspec.Struct, frozen=True):
@@ -421,8 +421,8 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
     """Resources by name, in the order of the catalog.
 
     Args:
-        names: resource names; `all` is every one, `default` the default set. `+name` adds one and `-name` leaves one out;
-            where nothing else is named, of the default set. `None` is the default set.
+        names: resource names; `all` is every one, `default` the default set. `+name` adds one and `-name` leaves one
+            out; where nothing else is named, of the default set. `None` is the default set.
 
     Raises:
         ConfigurationError: a name that there is not, with the nearest ones, or nothing is left.
@@ -499,5 +499,5 @@ VOLATILE: Mapping[str, str] = {
     "latestValueAt": "says when it was measured",
     "maximumOf30Days": "changes as its window of time moves on",
 }
-"""Properties that change by themselves, by name or dotted end of their path, and why. They are kept in the history and are no
-change in a comparison unless that is asked for."""
+"""Properties that change by themselves, by name or dotted end of their path, and why. They are kept in the history and
+are no change in a comparison unless that is asked for."""

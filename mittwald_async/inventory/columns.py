@@ -34,7 +34,8 @@ FIXED = frozenset(
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One plain property: its name in Python and SQL, on the wire, what it holds, and which values the document names."""
+    """One plain property: its name in Python and SQL, on the wire, what it holds, and which values the document
+    names."""
 
     name: str
     wire: str

@@ -13,8 +13,8 @@ from ..metrics.summary import metric_of, summarized
 from ..runtime.structs import Model
 
 RowsOf = Callable[[Requests, str], AsyncGenerator[Sequence[Model], None]]
-"""From a client and the id of an owner to its rows, in parts. It sends one request for an owner, which is what a plan counts.
-What has come before an error is kept."""
+"""From a client and the id of an owner to its rows, in parts. It sends one request for an owner, which is what a plan
+counts. What has come before an error is kept."""
 
 
 class Computed(msgspec.Struct, frozen=True, kw_only=True):

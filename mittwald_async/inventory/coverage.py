@@ -1,7 +1,7 @@
 """What a sweep could see: whether something that it has no row of is gone, or only was not shown.
 
-A resource is *complete* in a sweep when every list of it was read to its end and every owner of such lists was known. Where
-it is not, single lists still tell of their owners' things. Everything else is unknown.
+A resource is *complete* in a sweep when every list of it was read to its end and every owner of such lists was known.
+Where it is not, single lists still tell of their owners' things. Everything else is unknown.
 """
 
 from __future__ import annotations
@@ -117,8 +117,9 @@ class Coverage:
         return known is not None and self._owner_absent(known, place)
 
     def all_read_after(self, resource: str, sweep: int) -> bool:
-        """Whether, in a sweep that carries lists forward, every list of the resource there is has been read to its end by a
-        sweep after this one. What was missing then, and has not come up in any list since, is gone: it went nowhere else."""
+        """Whether, in a sweep that carries lists forward, every list of the resource there is has been read to its end
+        by a sweep after this one. What was missing then, and has not come up in any list since, is gone: it went
+        nowhere else."""
         if not (self._carries and self._target.whole and self.complete("project") and self.complete("customer")):
             return False
         if resource not in self._all_read:

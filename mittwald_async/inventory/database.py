@@ -20,8 +20,9 @@ _BUSY_SECONDS = 5.0
 """Another program that has the file for so long is mentioned."""
 
 _PAGE_BYTES = 8192
-"""Page size of new files. Twice SQLite's default, in which only four items fit, takes 5 % less of the CPU time of writing a
-sweep; at four times, the file of a small account, of which most tables have a few rows, has three times the size."""
+"""Page size of new files. Twice SQLite's default, in which only four items fit, takes 5 % less of the CPU time of
+writing a sweep; at four times, the file of a small account, of which most tables have a few rows, has three times the
+size."""
 
 _PATIENCE = 3600.0
 """Seconds after which a file that another program keeps locked is given up."""
@@ -122,7 +123,8 @@ class Database:
                     self.path.with_name(self.path.name + ending).unlink()
 
     def _is_replaced(self) -> bool:
-        """Whether its name is that of another file by now, or of none: what is written to it would not be found there."""
+        """Whether its name is that of another file by now, or of none: what is written to it would not be found
+        there."""
         if self._identity is None:
             return False
         try:
@@ -182,8 +184,8 @@ class Database:
 
 
 def _make_private(path: Path) -> None:
-    """From its first byte on a file is for its owner only, also where an empty one was there; files beside it get the same
-    rights from SQLite."""
+    """From its first byte on a file is for its owner only, also where an empty one was there; files beside it get the
+    same rights from SQLite."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:

@@ -77,7 +77,8 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         changed: things with a property that differs.
         gone: things that are gone for certain.
         unknown: what one of the sweeps could not see.
-        properties: properties that most items of a resource have got or lost; the items' own changes do not repeat them.
+        properties: properties that most items of a resource have got or lost; the items' own changes do not repeat
+            them.
         sweeps: the two sweeps of each account.
         not_compared: accounts with a sweep to compare and none to compare it with.
     """
@@ -289,7 +290,8 @@ class Comparison:
         ]
 
     def _unchanged(self, resource: str) -> int:
-        """Items that both sweeps know in the same version. Counted by three indices: a walk would read the whole table."""
+        """Items that both sweeps know in the same version. Counted by three indices: a walk would read the whole
+        table."""
         (found,) = self._db.execute(
             f'SELECT (SELECT count(*) FROM "{resource}" WHERE to_sweep IS NULL AND account = :account) '
             f'- (SELECT count(*) FROM "{resource}" WHERE from_sweep > :a AND to_sweep IS NULL AND +account = :account) '

@@ -13,7 +13,8 @@ class StoreError(MittwaldError):
 
 
 class AccountMismatchError(StoreError):
-    """A token is of another user than the file's account of that name, or the other way round: only this account is concerned."""
+    """A token is of another user than the file's account of that name, or the other way round: only this account is
+    concerned."""
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -1,8 +1,8 @@
 """Which list to ask for next: lists become due as the things that own them are found.
 
-One lane for each step of the plan. A lane holds the owners found so far and hands them out once each; it is complete when
-its source is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early and
-the budget never idles while anything is due. Any number of workers take lists from it, all in one event loop.
+One lane for each step of the plan. A lane holds the owners found so far and hands them out once each; it is complete
+when its source is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early
+and the budget never idles while anything is due. Any number of workers take lists from it, all in one event loop.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class Frontier:
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
         self._cut: set[str] = set()
-        """Resources of which a list was not read to its end, because the requests were used up or it is carried forward."""
+        """Resources of which a list was not read to its end, because the requests were used up or it is carried
+        forward."""
         self._long = 0
         """Lists of the whole account in flight."""
         self._news = asyncio.Event()

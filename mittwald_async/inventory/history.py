@@ -110,8 +110,8 @@ class History:
             all_fields: count changes of volatile properties, such as storage usage, too.
 
         Raises:
-            ConfigurationError: a sweep does not exist, they are of different accounts or in the wrong order, or no account
-                has two sweeps.
+            ConfigurationError: a sweep does not exist, they are of different accounts or in the wrong order, or no
+                account has two sweeps.
         """
         if isinstance(resources, str):
             raise ConfigurationError(f"resources must be a list of names, got {resources!r}")

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _BATCHES_AT_ONCE = 256
-"""Batches written in one transaction; a killed sweep asks for at most these again. Each transaction writes the pages of the
-file that it touched whole, so few large ones write less than many small ones."""
+"""Batches written in one transaction; a killed sweep asks for at most these again. Each transaction writes the pages of
+the file that it touched whole, so few large ones write less than many small ones."""
 
 _USER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -104,12 +104,12 @@ class SweepJob:
             one that was interrupted and was of the same resources and part of the account. False begins a new one.
         bounds: concurrency, most requests, whether the first failure is raised.
         source: what the file calls the account's server, the client's base URL by default.
-        account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
-            stays one user's.
+        account: what the file calls the account, its user's id by default. One request asks whose token it is: an
+            account stays one user's.
         siblings: names of other accounts that are swept into the same file; one of them is never renamed.
         on_wait: called with a sentence when another program keeps the file locked.
-        rolling: ask only for what is likeliest to have changed, and carry the rest forward; an interrupted rolling sweep goes
-            on as it was begun.
+        rolling: ask only for what is likeliest to have changed, and carry the rest forward; an interrupted rolling
+            sweep goes on as it was begun.
         clock: the moment it is, for tests.
 
     Attributes:
@@ -160,7 +160,8 @@ class SweepJob:
         self.nothing_to_do: bool = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
-        """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""
+        """The only one that works on the file while the sweep runs: opening, writing and closing come after each
+        other."""
         # As far as is known before the server is asked whose token it is.
         unfinished = self.store.unfinished(account) if resume else None
         self._request: SweepRequest = self._request_of(unfinished, self.store.known(account))
@@ -230,7 +231,8 @@ class SweepJob:
                 await self._long_work(export, self.store, self.sink, [r.name for r in self._request.resources])
             await self._long_work(self.store.finish, state, sweep.requests, sweep.frontier.complete())
         except BaseException:
-            # Also when cancelled: the books say how far it came, within a moment. What went wrong is reported, not this.
+            # Also when cancelled: the books say how far it came, within a moment. What went wrong is reported, not
+            # this.
             self.store.wait_at_most(_LAST_SECONDS)
             with anyio.CancelScope(shield=True), suppress(StoreError):
                 await self._work(self.store.finish, "running", sweep.requests)
@@ -385,8 +387,8 @@ class SweepJob:
         )
 
     async def _work(self, work: Callable[..., R], *arguments: object) -> R:
-        """Work on the file in the thread. However the task is cancelled, it ends after that work: no task may close the file
-        under it."""
+        """Work on the file in the thread. However the task is cancelled, it ends after that work: no task may close the
+        file under it."""
         return await self._in_thread(partial(work, *arguments), self._hurry)
 
     def _hurry(self) -> None:
@@ -437,7 +439,8 @@ class SweepJob:
         )
 
     def _freshness(self, rolling: Rolling) -> tuple[Freshness, int | None]:
-        """How old things are by now, and how many requests would keep them as fresh as is wanted, where they are not."""
+        """How old things are by now, and how many requests would keep them as fresh as is wanted, where they are
+        not."""
         history = self.store.list_history(self.store.account)
         states = history.states(self.plan, self._clock())
         fresh = freshness(states, rolling.max_days)
@@ -471,8 +474,8 @@ class SweepJob:
             finished = self.store.unfinished() is None
             self.store.close()
             if finished and self.sink.is_exported:
-                # The log stays where another program reads the file, or the disk is full. It goes first: a file without its
-                # newest changes is whole, a log without its file is not.
+                # The log stays where another program reads the file, or the disk is full. It goes first: a file without
+                # its newest changes is whole, a log without its file is not.
                 for ending in ("-wal", "-shm", ""):
                     with suppress(OSError):
                         self.sink.store_path.with_name(self.sink.store_path.name + ending).unlink()
@@ -504,16 +507,16 @@ async def sweep_to(
         resume: true resumes the account's last sweep, which was interrupted or has failures; what was asked for then
             need not be said again. Where it is complete, nothing is done. False begins a new one. `None` resumes one
             that was interrupted and was of the same resources and part of the account, and begins a new one otherwise.
-        account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps of several
-            accounts can share a file; nothing of one is ever continued with another's token.
+        account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps
+            of several accounts can share a file; nothing of one is ever continued with another's token.
         bounds: concurrency, most requests, whether the first failure is raised.
-        rolling: ask only for what is likeliest to have changed, within so many requests or until no list is older than that,
-            and carry the rest forward. Into `.sqlite`, and of a whole account.
+        rolling: ask only for what is likeliest to have changed, within so many requests or until no list is older than
+            that, and carry the rest forward. Into `.sqlite`, and of a whole account.
         watch: called after every write with the sweep, for showing progress.
 
     Raises:
-        ConfigurationError: a resource or form that does not exist, customers and projects at once, nothing to resume, or a
-            sweep of something else.
+        ConfigurationError: a resource or form that does not exist, customers and projects at once, nothing to resume,
+            or a sweep of something else.
         StoreError: the file cannot be written.
         MittwaldError: with `bounds.strict`, the first failure.
     """

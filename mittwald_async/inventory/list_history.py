@@ -21,7 +21,8 @@ from .schema import tables
 from .versions import stamped
 
 _COMPARED = 1_000
-"""Changed items of one resource that are compared property by property: where more have changed, the list is busy anyway."""
+"""Changed items of one resource that are compared property by property: where more have changed, the list is busy
+anyway."""
 
 _GAPS = 7
 """How many sweeps back the time between sweeps is measured."""
@@ -213,7 +214,8 @@ class ListHistory:
     def _owners(
         self, resource: Resource, route: ListRoute, present: set[str]
     ) -> Iterable[tuple[str | None, ListId | None]]:
-        """Owners of a route's lists, each with the list that shows it; those of projects and customers are always asked."""
+        """Owners of a route's lists, each with the list that shows it; those of projects and customers are always
+        asked."""
         if route.scope == "account":
             return [(None, None)]
         if route.scope == "parent":

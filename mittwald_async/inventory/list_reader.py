@@ -38,8 +38,8 @@ class NoListError(MittwaldError):
 
 
 def left_as_json(operation: Operation[Any]) -> Operation[Any]:
-    """The operation with its answer, or the items of its list, left as JSON: so nothing the server sent is lost. Lists that
-    come wrapped in an object are read as they are."""
+    """The operation with its answer, or the items of its list, left as JSON: so nothing the server sent is lost. Lists
+    that come wrapped in an object are read as they are."""
     if operation.paging is not None and operation.paging.items is not None:
         return operation
     kind = "Raw" if operation.paging is None else "list[Raw]"
@@ -197,10 +197,10 @@ def listing_of(sender: Counted, unit: Unit, start: ListPosition) -> Listing | Co
 class Listing:
     """One list to be read to its end. Most lists have one page: it is asked for without what reading ahead needs.
 
-    Lists move while they are read. As things are deleted, later ones go to places that have been read already; that shows
-    in the total, and those places are read again. So an item may come twice. What is deleted and added in equal numbers does
-    not show in the total: so once a page has come, the last item of the page before is looked at again. Where it is not at its
-    place any more, an item may have slipped past.
+    Lists move while they are read. As things are deleted, later ones go to places that have been read already; that
+    shows in the total, and those places are read again. So an item may come twice. What is deleted and added in equal
+    numbers does not show in the total: so once a page has come, the last item of the page before is looked at again.
+    Where it is not at its place any more, an item may have slipped past.
 
     Args:
         sender: what sends.
@@ -219,8 +219,8 @@ class Listing:
         self._start = start
         self._first: Page[Any] | None = None
         self.moved: bool = False
-        """Items came or went while the list was read, or nothing would show if they did: what it did not bring may be there
-        nevertheless."""
+        """Items came or went while the list was read, or nothing would show if they did: what it did not bring may be
+        there nevertheless."""
 
     @property
     def optional(self) -> bool:
@@ -252,8 +252,8 @@ class Listing:
             last = self._first.items[-1:]
             mark = ListPosition(len(self._first.items), self._first.total)
             yield ItemBatch(self._first.items, 0, mark, False)
-        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the server reports no
-        # whether there is one: most lists have one page.
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the server
+        # reports no whether there is one: most lists have one page.
         ahead = 1 if self._paging.totals or mark.total is not None else 0
         rest = (self._pages(skip=mark.position) if mark.position else self._pages()).with_options(ahead=ahead)
         async with aclosing(rest.pages()) as stream:
@@ -312,7 +312,8 @@ class Listing:
         return value[self._key] if known else value  # pyright: ignore[reportUnknownVariableType] - JSON is untyped
 
     def _complete(self, page: Page[Any]) -> bool:
-        """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""
+        """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is
+        round."""
         count = len(page.items)
         if not self._paging.limit or not count:
             return True

@@ -1,8 +1,8 @@
 """How to get an inventory with the fewest requests: pure arithmetic, nothing is sent.
 
 Requests are the currency (3000 per 600 s were seen), so each resource is listed through the route that needs the fewest
-of them for the scope asked. What is not known yet — how many projects an account has — stays unknown in the plan: a step
-then says "1 per project" instead of a number. Counts come from an earlier sweep, or from asking.
+of them for the scope asked. What is not known yet — how many projects an account has — stays unknown in the plan: a
+step then says "1 per project" instead of a number. Counts come from an earlier sweep, or from asking.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ class _Sizes:
         return self._known.items.get(resource, inf)
 
     def guess(self, route: ListRoute) -> float:
-        """Requests for a list of the whole account of unknown length. Where the number of projects is unknown too, a bit
-        more than one: it tells its length with its first page, which lists of unknown many owners never do."""
+        """Requests for a list of the whole account of unknown length. Where the number of projects is unknown too, a
+        bit more than one: it tells its length with its first page, which lists of unknown many owners never do."""
         projects = self.items("project")
         return 1.5 if projects == inf or not route.page_size else ceil(projects * GUESSED_ITEMS / route.page_size)
 
@@ -271,8 +271,8 @@ def _needs(resource: Resource, route: ListRoute, target: Target) -> Iterable[str
 
 
 def _mixes_owners(resource: Resource, route: ListRoute, target: Target) -> bool:
-    """Whether a list holds things of customers of whom only those of some projects are asked for: the projects tell whose
-    they are."""
+    """Whether a list holds things of customers of whom only those of some projects are asked for: the projects tell
+    whose they are."""
     owned = any(known.scope in ("customer", "project") for known in resource.routes)
     return target.projects is not None and route.scope == "account" and owned
 

@@ -14,8 +14,8 @@ from ..errors import ConfigurationError
 
 @contextmanager
 def result_file(path: Path, mode: int = 0o600) -> Generator[IO[bytes]]:
-    """A file to write to, which a reader sees whole or not at all. A link stays, and the file that it leads to is replaced; a
-    device or pipe is written to as it is.
+    """A file to write to, which a reader sees whole or not at all. A link stays, and the file that it leads to is
+    replaced; a device or pipe is written to as it is.
 
     Args:
         path: where the result goes.

@@ -1,9 +1,9 @@
 """Which lists a rolling sweep asks again, and which it carries forward: pure arithmetic, nothing is sent or read.
 
 A list that was read `t` days ago, and in which `r` items change a day, has about `r * t` wrong rows by now, and has had
-`r * t² / 2` wrong row-days since. Asking where those are most for a request is what keeps the fewest rows wrong with a given
-number of requests: each list is then asked in proportion to the square root of its rate, so busy lists come often and no
-list is starved.
+`r * t² / 2` wrong row-days since. Asking where those are most for a request is what keeps the fewest rows wrong with a
+given number of requests: each list is then asked in proportion to the square root of its rate, so busy lists come often
+and no list is starved.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ ASSUMED_RATE = 0.02
 item a week."""
 
 PRIOR_DAYS = 10.0
-"""So many days of `ASSUMED_RATE` weigh in with what was seen of a resource: a single change on the first day is luck."""
+"""So many days of `ASSUMED_RATE` weigh in with what was seen of a resource: a single change on the first day is
+luck."""
 
 SHARED_DAYS = 30.0
-"""So many days of its resource's rate weigh in with what was seen of one list: lists of one kind are much alike, and one list
-alone shows a change in months."""
+"""So many days of its resource's rate weigh in with what was seen of one list: lists of one kind are much alike, and
+one list alone shows a change in months."""
 
 HALF_LIFE = 60.0
 """Days after which what was seen counts half: a project that was busy while it was built is quiet afterwards."""
@@ -146,8 +147,8 @@ def rates(states: Iterable[ListState]) -> Mapping[ListId, float]:
 
 
 def choose(states: Sequence[ListState], rolling: Rolling, interval: float) -> ListSelection:
-    """What to ask: first what everything depends on, what was never asked, what would be too old by the next sweep, then
-    what is likeliest to have changed for a request.
+    """What to ask: first what everything depends on, what was never asked, what would be too old by the next sweep,
+    then what is likeliest to have changed for a request.
 
     Args:
         states: all lists there are.

@@ -61,8 +61,8 @@ class Reader:
         if not sent:
             return []
         page = b"[" + b",".join(sent) + b"]"
-        # A page at once takes a third of the time that its items take one by one; those are only looked at where a page is not
-        # plain, or does not fit.
+        # A page at once takes a third of the time that its items take one by one; those are only looked at where a page
+        # is not plain, or does not fit.
         values = _plain_values(page)
         raws = sent if values is not None else [_plain(_utf8(raw)) for raw in sent]
         if values is None:
@@ -90,8 +90,8 @@ class Reader:
         return rows
 
     def _belongs(self, item: _Item, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
-        """Customer and project: what the item says, also in a reference (`{aggregate, domain, id}`), else whose list it is
-        from."""
+        """Customer and project: what the item says, also in a reference (`{aggregate, domain, id}`), else whose list it
+        is from."""
         get = item.get
         customer, project = get("customerId"), get("projectId")
         customer = customer if customer.__class__ is str and customer else None
@@ -146,8 +146,8 @@ def _plain(raw: bytes) -> bytes:
 
 
 def _plain_values(page: bytes) -> list[Any] | None:
-    """The items of a page that can stay as they came: what `_plain` and `_utf8` ask of each, asked once. `None` where that is
-    not certain."""
+    """The items of a page that can stay as they came: what `_plain` and `_utf8` ask of each, asked once. `None` where
+    that is not certain."""
     # A single byte is found much faster than a text, and most pages have no backslash.
     if b"\\" in page and b"\\u0000" in page:
         return None

@@ -35,8 +35,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     drifted: bool = False
     """The item deviates from the document; it is kept as it came."""
     parent_id: str | None = None
-    """Id of the thing the list hangs below, such as the database of a user; `None` for lists of the account, a customer or
-    a project."""
+    """Id of the thing the list hangs below, such as the database of a user; `None` for lists of the account, a customer
+    or a project."""
 
     @property
     def data(self) -> Any:
@@ -100,8 +100,8 @@ def fits(operation_id: str) -> Callable[[bytes], bool]:
 
 @cache
 def all_fit(operation_id: str) -> Callable[[bytes], bool]:
-    """A test whether a JSON array of this operation's items is what the document says throughout. False where that takes a
-    closer look at each: `fits` decides."""
+    """A test whether a JSON array of this operation's items is what the document says throughout. False where that
+    takes a closer look at each: `fits` decides."""
     expected, models = _type_of(operation_id)
     decode = codec.strict_decoder(f"list[{expected}]", models=models)
 

@@ -1,9 +1,9 @@
 """The contents of an inventory file: its tables, columns, indices and views.
 
-A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep that
-saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`, which it
-is no longer valid in; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is in the file is
-another program's and is left alone.
+A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep
+that saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`,
+which it is no longer valid in; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is
+in the file is another program's and is left alone.
 """
 
 from __future__ import annotations
@@ -230,10 +230,11 @@ def _taken_names(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def make_views(db: sqlite3.Connection) -> None:
-    """Two views for each resource, with the names of project and customer: what there is now, and all versions; and one for
-    each kind of nested things.
+    """Two views for each resource, with the names of project and customer: what there is now, and all versions; and one
+    for each kind of nested things.
 
-    A resource that was never swept has them as well, without rows: a query tells that there is nothing, and does not fail.
+    A resource that was never swept has them as well, without rows: a query tells that there is nothing, and does not
+    fail.
     """
     present = tables(db)
     wanted: dict[str, str] = {}

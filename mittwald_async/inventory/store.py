@@ -1,8 +1,8 @@
 """The SQLite file a sweep writes to: versions of rows, what has been listed, what failed. It is the checkpoint as well.
 
-Rows and the progress of the list they came from are written in one transaction, so a process killed at any moment leaves
-a file that says exactly which lists are still to be asked. Several sweeps, of several accounts, live in one file.
-Its tables and views are described in `schema`.
+Rows and the progress of the list they came from are written in one transaction, so a process killed at any moment
+leaves a file that says exactly which lists are still to be asked. Several sweeps, of several accounts, live in one
+file. Its tables and views are described in `schema`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Store:
 
     Args:
         path: the file; it is made where there is none, readable by its owner only. One of version 1 is converted.
-        writable: false only reads it, also while another program writes it or where writing is not allowed: then it has to exist.
+        writable: false only reads it, also while another program writes it or where writing is not allowed: then it has
+            to exist.
         on_wait: called with a sentence when another program keeps the file locked for more than 5 s; then it goes on
             waiting, an hour at most.
         clock: the moment it is, for tests.
@@ -103,8 +104,8 @@ class Store:
     # Sweeps
 
     def account_for(self, source: str, name: str | None, user: str | None, siblings: Collection[str] = ()) -> str:
-        """What the file calls an account: the name it was given, else the one it has, else its user's id; where another server's account has that
-        name already, the server is added to it.
+        """What the file calls an account: the name it was given, else the one it has, else its user's id; where another
+        server's account has that name already, the server is added to it.
 
         Args:
             source: the server.
@@ -171,8 +172,8 @@ class Store:
         make_views(self._db)
 
     def _forget_checkpoints(self, account: str) -> None:
-        """What earlier sweeps needed for going on is of no use any more. Lists of resources that were read completely are
-        summed up in `coverage`."""
+        """What earlier sweeps needed for going on is of no use any more. Lists of resources that were read completely
+        are summed up in `coverage`."""
         earlier = "(SELECT id FROM sweeps WHERE account = ?)"
         self._db.execute(f"DELETE FROM seen WHERE sweep IN {earlier}", (account,))
         self._db.execute(
@@ -349,8 +350,8 @@ class Store:
                 yield (whose[0], whose[1], whose[2])
 
     def rows(self, resource: str) -> Generator[Row]:
-        """The rows of this sweep, in the order they were written first. Who stops before their end closes it, before the
-        file."""
+        """The rows of this sweep, in the order they were written first. Who stops before their end closes it, before
+        the file."""
         for _, *found in self._seen(ROW_COLUMNS, resource):
             yield stored_row(resource, *found)
 
@@ -411,8 +412,8 @@ class Store:
         return next((one for one in reversed(self.sweeps()) if one.source != DEMO), None)
 
     def _counted(self, sweep: SweepRecord) -> dict[str, int]:
-        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came; of a rolling
-        sweep all that are known."""
+        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came; of a
+        rolling sweep all that are known."""
         if sweep.rolling is not None:
             return {name: self._valid(name, sweep.account) for name in sweep.resources if name in self._tables()}
         if sweep.state != "running":
@@ -492,8 +493,8 @@ class Store:
             return found.fetchone() is not None
 
     def prune(self, before: datetime | None = None, *, account: str | None = None) -> Pruned:
-        """Forget what was no longer valid at the first sweep since a moment, or an account altogether. The file is packed
-        where that pays.
+        """Forget what was no longer valid at the first sweep since a moment, or an account altogether. The file is
+        packed where that pays.
 
         Raises:
             StoreError: the account does not exist.

@@ -204,7 +204,8 @@ class Sweep:
             await workers.close()
 
     def _unasked(self) -> list[Batch]:
-        """Failures of lists that were refused and in whose place none could be asked for: what is missing is unknown."""
+        """Failures of lists that were refused and in whose place none could be asked for: what is missing is
+        unknown."""
         batches: list[Batch] = []
         for unit in [] if self.spent else self.frontier.unasked():
             error = self._refusals[unit.resource.name]
@@ -275,8 +276,8 @@ class Sweep:
                 self._unauthorised = 0
 
     async def _only(self, listing: Listing | ComputedListing) -> ItemBatch | None:
-        """All of a list that has one page. What is read by its owner's id and is not there is a list without items; whether
-        it is not there or may not be seen; the server does not say which."""
+        """All of a list that has one page. What is read by its owner's id and is not there is a list without items;
+        whether it is not there or may not be seen; the server does not say which."""
         try:
             return await listing.only()
         except NotFoundError:
@@ -309,8 +310,8 @@ class Sweep:
     ) -> set[str]:
         """Make rows of a part of a list, as far as there is room for them at once.
 
-        An item may come again on the next page or in between: those with keys of `before`, the part before this one, are
-        left out. Gives the keys of this part.
+        An item may come again on the next page or in between: those with keys of `before`, the part before this one,
+        are left out. Gives the keys of this part.
         """
         keys: set[str] = set()
         fetched_at, reader = datetime.now(UTC), self._reader(unit)

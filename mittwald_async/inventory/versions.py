@@ -161,7 +161,8 @@ class Versions:
         return flags
 
     def count_seen(self) -> int:
-        """Number of items that this sweep has seen. One that changed after it was seen first has two versions and counts once."""
+        """Number of items that this sweep has seen. One that changed after it was seen first has two versions and
+        counts once."""
         return self._count_valid() - len(self._missing())
 
     def settle(self, coverage: Coverage) -> int:

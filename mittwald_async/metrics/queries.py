@@ -51,7 +51,8 @@ class Requests(Protocol):
 class Metrics:
     """Metrics of projects, by PromQL.
 
-        series = await mw.metrics.query("sum(container_memory_working_set_bytes)", project_id=project.id, start=yesterday)
+        memory = "sum(container_memory_working_set_bytes)"
+        series = await mw.metrics.query(memory, project_id=project.id, start=yesterday)
         print(series[0].latest, series[0].maximum)
 
     The server keeps a value for every five minutes.

@@ -31,8 +31,8 @@ class MetricSummary(Model, frozen=True, kw_only=True):
 
 
 def with_maxima(queries: Mapping[str, str]) -> dict[str, str]:
-    """The queries, and for each one that gives its maximum: the server computes it, so that a month is one value and not
-    8640."""
+    """The queries, and for each one that gives its maximum: the server computes it, so that a month is one value and
+    not 8640."""
     # On a line of its own, the end is not part of a comment of theirs.
     maxima = {f"{_MAXIMUM}{name}": f"max_over_time(({promql}\n)[30d:5m])" for name, promql in queries.items()}
     return {**queries, **maxima}

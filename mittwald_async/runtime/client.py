@@ -80,11 +80,11 @@ class Client:
             session: an aiohttp session of yours to use instead of a pool of our own. It is never closed here; its
                 cookies, proxies and TLS settings apply, and `pool` does not.
             pool: how connections are made and kept.
-            clock: where time comes from, for tests. It governs `timeout`, pauses before repetitions, the request budget,
-                the age of tokens and events, waiters and everything else that is counted in seconds here.
+            clock: where time comes from, for tests. It governs `timeout`, pauses before repetitions, the request
+                budget, the age of tokens and events, waiters and everything else that is counted in seconds here.
                 `connect_timeout` and `read_timeout` stay in the event loop's time: they bound how long the network is
-                silent, and bytes come in as fast as they come, however far a clock is moved. (On an event loop whose own
-                time is virtual all of them follow that.)
+                silent, and bytes come in as fast as they come, however far a clock is moved. (On an event loop whose
+                own time is virtual all of them follow that.)
             allow_http: accept a `base_url` that begins with http:// and is not on this machine. The token and all data
                 then go over the network in the clear.
             options: how calls are made; each is explained at `Options`.

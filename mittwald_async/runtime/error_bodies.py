@@ -20,8 +20,8 @@ class ErrorFacts(NamedTuple):
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the body of an error says what. Paths are dotted, numbers lead into lists (`errors.0.code`); of several paths
-    the first that holds something counts."""
+    """Where the body of an error says what. Paths are dotted, numbers lead into lists (`errors.0.code`); of several
+    paths the first that holds something counts."""
 
     type: tuple[str, ...] = ("type", "code", "error.type", "error.code")
     message: tuple[str, ...] = ("message", "detail", "error.message", "error_description", "title", "error")

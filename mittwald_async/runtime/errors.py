@@ -227,8 +227,8 @@ ErrorT = TypeVar("ErrorT", bound=ApiClientError)
 
 
 def without_frames(error: ErrorT) -> ErrorT:
-    """The error without the frames it came through, whose variables hold arguments: a password among them would be shown
-    by every tool that prints a traceback with its variables."""
+    """The error without the frames it came through, whose variables hold arguments: a password among them would be
+    shown by every tool that prints a traceback with its variables."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
@@ -382,7 +382,8 @@ _BY_STATUS: dict[int, type[StatusError]] = {
 
 
 def error_class(status: int) -> type[StatusError]:
-    """The class for a status; families without a class of their own are `StatusError`, `RedirectError`, `ServerError`."""
+    """The class for a status; families without a class of their own are `StatusError`, `RedirectError`,
+    `ServerError`."""
     found = _BY_STATUS.get(status)
     if found is not None:
         return found
@@ -408,8 +409,8 @@ class ResponseDecodeError(ApiClientError):
 
 
 class ResponseTooLargeError(ApiClientError):
-    """The body of a response has more bytes than `max_response_size` lets into memory. It is not repeated; a write whose
-    response is too large was answered with a success and is done.
+    """The body of a response has more bytes than `max_response_size` lets into memory. It is not repeated; a write
+    whose response is too large was answered with a success and is done.
 
     Attributes:
         limit: the bound, in bytes.
@@ -436,7 +437,8 @@ class DownloadError(ApiClientError):
 
 
 class FileAccessError(ApiClientError, OSError):
-    """The operating system refused to write a file of this machine: no permission, a full disk, a place that takes no files.
+    """The operating system refused to write a file of this machine: no permission, a full disk, a place that takes no
+    files.
 
     What a look at the path shows beforehand is an `InvalidArgumentError`: then nothing was sent.
 

@@ -46,8 +46,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_length: int | None = None
     pattern: str | None = None
     style: str | None = None
-    """How a list or object becomes text, by the name OpenAPI has for it. `None`: the usual way of the place, a list in a
-    query repeats its name."""
+    """How a list or object becomes text, by the name OpenAPI has for it. `None`: the usual way of the place, a list in
+    a query repeats its name."""
     explode: bool | None = None
     """Whether the members of a list or object stand by themselves, where there is a style."""
     content_type: str | None = None
@@ -105,7 +105,8 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     link: bool = False
     """The address of the next page is in a `Link` header."""
     limit_name: str | None = None
-    """What the query parameter is called, where that is not what most lists of the API call it (so for the next two)."""
+    """What the query parameter is called, where that is not what most lists of the API call it (so for the next
+    two)."""
     skip_name: str | None = None
     page_name: str | None = None
     first_page: int = 1

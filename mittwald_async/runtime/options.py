@@ -54,8 +54,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a call can be tuned by. The defaults are meant for unattended bulk work."""
 
     timeout: float | None = 120.0
-    """Seconds for a whole call: attempts, waits between them and the body. `None`: no bound. Waits for the request budget
-    come on top and are bounded by `max_wait`."""
+    """Seconds for a whole call: attempts, waits between them and the body. `None`: no bound. Waits for the request
+    budget come on top and are bounded by `max_wait`."""
     connect_timeout: float | None = 10.0
     """Seconds for making one connection, TLS included."""
     read_timeout: float | None = 60.0

@@ -1,6 +1,7 @@
 """What an API does that no document says: one record, written by hand or by the generator, handed to a `Client`.
 
-The defaults are those of an API that does nothing special: bearer tokens, no budget headers, no event ids, plain errors.
+The defaults are those of an API that does nothing special: bearer tokens, no budget headers, no event ids, plain
+errors.
 """
 
 from __future__ import annotations

@@ -126,8 +126,8 @@ Test: TypeAlias = tuple[Any, ...]
 
 
 class HasEveryInstance(type):
-    """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they are.
-    Nothing but the codec meets a stand-in.
+    """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they
+    are. Nothing but the codec meets a stand-in.
     """
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -158,7 +158,8 @@ def union_lookup(module: str) -> Callable[[str], Any]:
 
     Returns:
         A function from a union's name to the union, such as `RecordUnset | RecordCAAComponent | Unknown`. Its parts are
-        plain classes, so that `isinstance` takes it: `list` where checkers see `list[Server]`. It raises `AttributeError`
+        plain classes, so that `isinstance` takes it: `list` where checkers see `list[Server]`. It raises
+            `AttributeError`
         for other names.
     """
     in_progress: set[str] = set()

@@ -1,8 +1,8 @@
 """The engine below the waiters: one poller per kind of thing asks for all that are waited for.
 
-Every waiter has its own rhythm, slower and slower. When one is due, things that can be listed together are asked for with
-one list; the others one by one. A thing that is not there (403, 404) may just not have arrived yet and is waited for,
-for a while; errors that pass are waited through until the timeout.
+Every waiter has its own rhythm, slower and slower. When one is due, things that can be listed together are asked for
+with one list; the others one by one. A thing that is not there (403, 404) may just not have arrived yet and is waited
+for, for a while; errors that pass are waited through until the timeout.
 """
 
 from __future__ import annotations

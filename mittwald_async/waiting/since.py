@@ -21,7 +21,8 @@ Stamps: TypeAlias = Callable[[Any], tuple[datetime, ...]]
 """When the state of an object was set, if it says so; its parts may have their own states."""
 
 SETTLE = 10.0
-"""Seconds after a write of ours during which an unchanged state is not believed. Servers start changes a moment later."""
+"""Seconds after a write of ours during which an unchanged state is not believed. Servers start changes a moment
+later."""
 _SECOND = timedelta(seconds=1)
 """Resolution of a `Date` header."""
 

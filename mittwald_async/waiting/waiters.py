@@ -266,7 +266,8 @@ class Waiters:
         timeout: float | None = _TIMEOUT,
         on_change: OnChange[CronjobExecution] = None,
     ) -> CronjobExecution:
-        """Wait until an execution of a cronjob is complete. Failed, aborted, too long, or an exit code other than 0: a failure."""
+        """Wait until an execution of a cronjob is complete. Failed, aborted, too long, or an exit code other than 0: a
+        failure."""
         return await self._wait(waitables.cronjob_execution, (cronjob_id, execution_id), since, timeout, on_change)
 
     async def migration_finished(
@@ -290,7 +291,8 @@ class Waiters:
         timeout: float | None = _TIMEOUT,
         on_change: OnChange[ServiceResponse] = None,
     ) -> ServiceResponse:
-        """Wait until a service has pulled its image: it runs it, or has to be recreated to do so. `error` is a failure."""
+        """Wait until a service has pulled its image: it runs it, or has to be recreated to do so. `error` is a
+        failure."""
         key = (stack_id, service_id)
         return await self._wait(waitables.pulled_image, key, since, timeout, on_change)
 

@@ -1,4 +1,5 @@
-"""Which calls were received before. A sender repeats a call until it receives a 2xx, and an eavesdropper may do so later."""
+"""Which calls were received before. A sender repeats a call until it receives a 2xx, and an eavesdropper may do so
+later."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class Verifier:
     async def verify(self, headers: Mapping[str, str], body: bytes, *, url: str | None = None) -> WebhookEvent:
         """The event of a call that mittwald signed and that did not come before.
 
-        The sender gives up after 6 s: answer first, then work. Where the work cannot be begun, call `forget`, and answer
-        with an error, so that the call comes again.
+        The sender gives up after 6 s: answer first, then work. Where the work cannot be begun, call `forget`, and
+        answer with an error, so that the call comes again.
 
         Args:
             headers: of the request; case does not matter.

@@ -1,5 +1,5 @@
-"""Hundreds of cancelled, timed-out and retried calls against a misbehaving server: nothing leaks, no response reaches the
-wrong call, and the server hardly ever gets more requests than it allows."""
+"""Hundreds of cancelled, timed-out and retried calls against a misbehaving server: nothing leaks, no response reaches
+the wrong call, and the server hardly ever gets more requests than it allows."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ async def test_a_storm_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
             assert not shared(client).waiting
         assert ended["answered"] > 100
         assert not ended["wrong"]
-        # A call cancelled as a window ends may reach a busy server in the next one, which nobody can know: one too many.
+        # A call cancelled as a window ends may reach a busy server in the next one, which nobody can know: one too
+        # many.
         assert odd.refused <= 2
     await asyncio.sleep(0.2)
     gc.collect()

@@ -175,7 +175,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_what_workers_have_under_way_ends_with_the_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise workers would go on for hours after Ctrl-C, and whoever resumes would share the accounts' budgets with them."""
+    """Otherwise workers would go on for hours after Ctrl-C, and whoever resumes would share the accounts' budgets with
+    them."""
     monkeypatch.setattr(worker_module, "_LOOK_SECONDS", 0.1)
     lake = Lake(tmp_path / "lake")
 

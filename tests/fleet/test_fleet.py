@@ -1,4 +1,5 @@
-"""Many accounts in one process: each is swept once and completely, failures are isolated, and resuming repeats nothing."""
+"""Many accounts in one process: each is swept once and completely, failures are isolated, and resuming repeats
+nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The small version of the pairs of sweeps in `python -m benchmarks history`, and whether their judge can be trusted."""
+"""The small version of the pairs of sweeps in `python -m benchmarks history`, and whether their judge can be
+trusted."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class Passing:
 
 
 async def test_what_was_there_only_while_a_sweep_ran_is_added_and_then_gone(tmp_path: Path) -> None:
-    """A mailbox exists for a moment: neither the state before the sweep nor the one after it shows it, but the sweep saw it."""
+    """A mailbox exists for a moment: neither the state before the sweep nor the one after it shows it, but the sweep
+    saw it."""
     path, mailboxes = tmp_path / "inventory.sqlite", ["mail_address"]
     calm = Transitions(length=0, failing=0)
     async with (

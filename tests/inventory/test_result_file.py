@@ -1,4 +1,5 @@
-"""What is made of an inventory: put in place whole, through links, and into pipes without putting anything in their place."""
+"""What is made of an inventory: put in place whole, through links, and into pipes without putting anything in their
+place."""
 
 from __future__ import annotations
 

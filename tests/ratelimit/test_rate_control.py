@@ -208,8 +208,9 @@ def test_a_rate_rises_by_its_share_of_what_is_left_over() -> None:
     answers(control, 50, until=8.0, count=7)
     assert rate(control) == pytest.approx(20.3854, abs=1e-3), "of eight answers one is missing"
     control.saw(60, 1.0, 8.0, 100, 2.0)
-    # Share 40.771 / 50 = 0.81542; 1 + 1 / (0.81542 * 2) = 1.6132 should be left over: 48.3868 too many, 10 more than before.
-    # 20.3854 * (1 - 0.02 * 0.66491) = 20.1143; 0.7 * 0.81542 = 0.57079 of (0.6 * 48.3868 + 0.3 * 10) / 2: 9.1418.
+    # Share 40.771 / 50 = 0.81542; 1 + 1 / (0.81542 * 2) = 1.6132 should be left over: 48.3868 too many, 10 more than
+    # before. 20.3854 * (1 - 0.02 * 0.66491) = 20.1143; 0.7 * 0.81542 = 0.57079 of (0.6 * 48.3868 + 0.3 * 10) / 2:
+    # 9.1418.
     assert rate(control) == pytest.approx(29.2562, abs=1e-3)
 
 

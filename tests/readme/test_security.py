@@ -1,4 +1,5 @@
-"""Every promise of SECURITY.md is backed by tests named here. A promise without one fails, and so does a renamed test."""
+"""Every promise of SECURITY.md is backed by tests named here. A promise without one fails, and so does a renamed
+test."""
 
 from __future__ import annotations
 

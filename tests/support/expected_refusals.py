@@ -1,8 +1,8 @@
 """Operations that refuse a valid but made-up request, and why. All others respond with their documented success.
 
 The document does not say enough for every request to succeed: neither which ids exist (`MADE_UP`), nor which secrets
-and codes are right (`SECRET`), nor the state of an object (`STATE`). Each entry is the status and a part of the message,
-so that any other refusal is noticed.
+and codes are right (`SECRET`), nor the state of an object (`STATE`). Each entry is the status and a part of the
+message, so that any other refusal is noticed.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ _DEEP = 9
 class Choice:
     """How open choices are made.
 
-    `full`: include optional properties. `null`: use null where allowed. `variant`: the alternative to take in every union.
+    `full`: include optional properties. `null`: use null where allowed. `variant`: the alternative to take in every
+    union.
     """
 
     full: bool

@@ -42,7 +42,8 @@ class RateLimits:
     def take(
         self, route: Route, identity: Identity, remote: str, now: float, own: tuple[int, float] | None
     ) -> tuple[bool, dict[str, str]]:
-        """Count one request: whether it may pass, and the headers to be answered with. `own` is the account's budget."""
+        """Count one request: whether it may pass, and the headers to be answered with. `own` is the account's
+        budget."""
         options = self.options
         if route.operation.operation_id in LOGIN:
             budget, key = options.login_limit, ("login", remote)

@@ -38,7 +38,8 @@ def item(
     base: bool,
     until: float,
 ) -> dict[str, Any]:
-    """One item of a contract: (item id, order id), (domain and aggregate, id of the thing). `until`: Unix seconds, 30 days before it can be terminated."""
+    """One item of a contract: (item id, order id), (domain and aggregate, id of the thing). `until`: Unix seconds, 30
+    days before it can be terminated."""
     domain, _, name = aggregate[0].partition("/")
     return {
         "activationDate": at,

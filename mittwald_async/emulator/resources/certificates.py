@@ -118,8 +118,8 @@ def _looks_like_pem(text: str) -> bool:
 
 @handles("ssl-create-certificate-request")
 def create_request(call: EmulatedCall) -> Reply:
-    """With a certificate of one's own the request is complete at once, by DNS validation after a while, and a bought one
-    when its order is executed."""
+    """With a certificate of one's own the request is complete at once, by DNS validation after a while, and a bought
+    one when its order is executed."""
     world = world_of(call)
     body = call.body
     project = known(call, "project", body["projectId"])

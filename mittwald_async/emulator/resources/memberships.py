@@ -1,4 +1,5 @@
-"""Who belongs to customers and projects, and who is invited. SeededAccount-wide lists hold only what is the caller's own."""
+"""Who belongs to customers and projects, and who is invited. SeededAccount-wide lists hold only what is the caller's
+own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The overview, made by another interpreter: that takes a core of its own, which threads of one interpreter mostly do not."""
+"""The overview, made by another interpreter: that takes a core of its own, which threads of one interpreter mostly do
+not."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from .mutes import Mute
 from .overview import CheckOverview, overview
 
 LARGE = 100_000_000
-"""Bytes of an inventory file, about 10⁵ rows, from which on this is quicker: the interpreter's start takes a third of a second."""
+"""Bytes of an inventory file, about 10⁵ rows, from which on this is quicker: the interpreter's start takes a third of a
+second."""
 
 
 class _Asked(msgspec.Struct, frozen=True, array_like=True):

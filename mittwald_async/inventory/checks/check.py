@@ -76,8 +76,8 @@ class InventoryReader(Protocol):
 Finder = Callable[[InventoryReader], Iterable[Hit]]
 
 Judge = Callable[[str, str, str], Sequence[str]]
-"""From account, subject and detail of a row to what is wrong with it: the details of its findings, none where it is fine.
-Judges that are equal say the same of the same row."""
+"""From account, subject and detail of a row to what is wrong with it: the details of its findings, none where it is
+fine. Judges that are equal say the same of the same row."""
 
 
 class OfDetail(msgspec.Struct, frozen=True):
@@ -94,8 +94,8 @@ class OfDetail(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One question to an inventory. It is asked by SQL (`where`), which a function may narrow (`judge`), or by a function
-    alone (`find`). The last is asked of both states in full, so it is for what is not about single rows."""
+    """One question to an inventory. It is asked by SQL (`where`), which a function may narrow (`judge`), or by a
+    function alone (`find`). The last is asked of both states in full, so it is for what is not about single rows."""
 
     id: str
     family: str
@@ -116,7 +116,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     """SQL condition over `r`. `:now` is the time of the sweep."""
     judge: Callable[[InventoryReader], Judge] | None = None
-    """Makes of a state what judges the rows that `where` admits; what it needs of other rows and of the time is in it."""
+    """Makes of a state what judges the rows that `where` admits; what it needs of other rows and of the time is in
+    it."""
     find: Finder | None = None
     absent: tuple[str, ...] = ()
     """Resources whose absence is the finding. Projects whose lists of them were not read are skipped."""

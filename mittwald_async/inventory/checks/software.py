@@ -31,7 +31,8 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 # Most apps of an account have one of a few combinations.
 @lru_cache(4096)
 def software_of(array: str | None) -> tuple[Software, ...]:
-    """The system software in a JSON array as `json_extract` gives it; what is not of the documented form is left out."""
+    """The system software in a JSON array as `json_extract` gives it; what is not of the documented form is left
+    out."""
     try:
         elements = _elements(array or "[]")
     except msgspec.DecodeError:

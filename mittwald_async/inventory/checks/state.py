@@ -44,8 +44,8 @@ class StateSweep(NamedTuple):
 class InventoryState:
     """Read-only queries over one state of an inventory.
 
-    Besides the views, they may use the temporary table `state_sweep`: for each `account` its sweep's `id`, when that was
-    begun (`seen_at`) and the complete sweep before (`previous`).
+    Besides the views, they may use the temporary table `state_sweep`: for each `account` its sweep's `id`, when that
+    was begun (`seen_at`) and the complete sweep before (`previous`).
 
     Args:
         db: the inventory file.
@@ -302,7 +302,8 @@ def before(db: sqlite3.Connection, later: InventoryState | None = None) -> Inven
 
 
 def _make_views(db: sqlite3.Connection, resource: str) -> None:
-    """What a resource was like at the state, which versions it had that have ended since, and which are there only since.
+    """What a resource was like at the state, which versions it had that have ended since, and which are there only
+    since.
 
     CROSS JOIN keeps the order: rows are looked up by what the check asks for, and few sweeps are later than the state.
     """

@@ -1,4 +1,5 @@
-"""What all checks found in an inventory file, before any of it is put into words: of 10⁵ findings mostly a part is shown."""
+"""What all checks found in an inventory file, before any of it is put into words: of 10⁵ findings mostly a part is
+shown."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One walk through a table for every check of single rows of it, and for both states.
 
-A row that has not changed since the state before is read once: what a check says of it now is what it said then, unless its
-judge knows something else by now or it depends on the time. Then the row is judged twice. Only versions that have ended since
-are read for the state before alone.
+A row that has not changed since the state before is read once: what a check says of it now is what it said then, unless
+its judge knows something else by now or it depends on the time. Then the row is judged twice. Only versions that have
+ended since are read for the state before alone.
 """
 
 from __future__ import annotations

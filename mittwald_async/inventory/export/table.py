@@ -1,7 +1,7 @@
 """What an export shows of a view: which columns, of which kind, and its rows.
 
-A view is read twice: first to learn which nested properties its items have and what they hold, then for its rows, so that
-a large one need not be in memory.
+A view is read twice: first to learn which nested properties its items have and what they hold, then for its rows, so
+that a large one need not be in memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a report shows, read from an inventory file: counts, findings, what expires, versions, storage, access, changes."""
+"""What a report shows, read from an inventory file: counts, findings, what expires, versions, storage, access,
+changes."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ from ..history import History
 from ..schema import swept_views
 
 LISTED = 2000
-"""Rows of one table at most: what a browser sorts at once, and what keeps a report of a large account below 3 MB. What is
-left out is counted, worst first."""
+"""Rows of one table at most: what a browser sorts at once, and what keeps a report of a large account below 3 MB. What
+is left out is counted, worst first."""
 PEOPLE, CHANGES, CUSTOMERS, SERVERS, UNSEEN = 1000, 1000, 1000, 1000, 500
 """Rows of the tables of people, changes, customers, servers and of what could not be seen, likewise."""
 
@@ -234,7 +235,8 @@ class _Reader:
     def counts(self) -> dict[str, int]:
         names = sorted(name.removeprefix("v_") for name in self._views if not name.endswith("_history"))
         tables = {row[0] for row in self._rows("SELECT name FROM resource_tables")}
-        # What is valid now has an index, and only a sweep under way makes a view show something else. Names are the catalog's.
+        # What is valid now has an index, and only a sweep under way makes a view show something else. Names are the
+        # catalog's.
         query = 'SELECT count(*) FROM "v_{}"' if self._running else 'SELECT count(*) FROM "{}" WHERE to_sweep IS NULL'
         return {name: self._rows(query.format(name))[0][0] for name in names if name in tables}
 

@@ -32,7 +32,8 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
         path: a SQLite inventory.
         locale: how dates and numbers are written.
         mutes: findings not to show.
-        apart: start another interpreter for the checks of a large file. Only for programs that are run by Python itself.
+        apart: start another interpreter for the checks of a large file. Only for programs that are run by Python
+            itself.
 
     Raises:
         ConfigurationError: the file is not an inventory or has no finished sweep, or the extra `report` is missing.

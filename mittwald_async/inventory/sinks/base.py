@@ -101,7 +101,8 @@ def sink_for(path: Path | str, format: str | None = None, resources: Sequence[st
     """Read the form off a path's name.
 
     Args:
-        path: `.sqlite`, `.jsonl` (also `.jsonl.gz`, `.jsonl.zst`), `.csv`, `.parquet`, or a folder together with `format`.
+        path: `.sqlite`, `.jsonl` (also `.jsonl.gz`, `.jsonl.zst`), `.csv`, `.parquet`, or a folder together with
+            `format`.
         format: name of a form, where the path does not say it.
         resources: what will be delivered.
 
@@ -162,7 +163,8 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Generator[IO[bytes]]:
-    """A new file that only its owner can read, on the disk when the block ends. A file or link of that name is an error."""
+    """A new file that only its owner can read, on the disk when the block ends. A file or link of that name is an
+    error."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     with open(handle, "wb") as out:
         yield out
@@ -171,7 +173,8 @@ def new_file(path: Path) -> Generator[IO[bytes]]:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Put the finished result in place. In a folder that is there already, only files of the same names are replaced."""
+    """Put the finished result in place. In a folder that is there already, only files of the same names are
+    replaced."""
     if partial.is_dir() and target.is_dir():
         for table in partial.iterdir():
             table.replace(target / table.name)

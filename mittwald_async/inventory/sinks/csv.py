@@ -28,15 +28,16 @@ _BLANK = r" \x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028\u2029\u
 
 _FORMULA = re.compile(rf"[{_BLANK}]*{_SIGN}|[\t\r\n]")
 _LATER_FORMULA = re.compile(rf"([;\t\r\n][{_BLANK}]*)(?={_SIGN})")
-"""Where it is set to another separator than the comma, as in most of Europe, a cell may begin in the middle of a text."""
+"""Where it is set to another separator than the comma, as in most of Europe, a cell may begin in the middle of a
+text."""
 
 
 @register
 class CsvSink(Sink):
     """One file for each resource, safe to open in a spreadsheet.
 
-    It begins with a byte order mark, without which Excel reads umlauts wrongly, and a text that a spreadsheet would run as
-    a formula begins with an apostrophe.
+    It begins with a byte order mark, without which Excel reads umlauts wrongly, and a text that a spreadsheet would run
+    as a formula begins with an apostrophe.
     """
 
     name = "csv"

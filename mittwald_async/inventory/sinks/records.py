@@ -23,7 +23,8 @@ def records(account: str, columns: Sequence[Column], rows: Iterable[Row]) -> Ite
 
 
 def _properties(raw: bytes) -> dict[str, Any]:
-    """What an item says. Where something is not a value of Python's, such as the number 1e999, all else is read still."""
+    """What an item says. Where something is not a value of Python's, such as the number 1e999, all else is read
+    still."""
     try:
         item = msgspec.json.decode(raw)
     except msgspec.DecodeError:

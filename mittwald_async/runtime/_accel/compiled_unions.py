@@ -1,9 +1,9 @@
 """Shortcuts through union plans for decoders, which own the builtins they decode and may change them.
 
-The variants of most unions differ in one constant property or in one key, so a chooser looks at that alone: conversion itself
-insists on everything else. Unions inside a variant are put in place first, in the variant's own dict; then the variant
-converts in one call without a hook, which costs a third. A value that fails is spoiled by that, so its error goes all
-the way up and the body is decoded again the tolerant way, which tries every variant on fresh builtins.
+The variants of most unions differ in one constant property or in one key, so a chooser looks at that alone: conversion
+itself insists on everything else. Unions inside a variant are put in place first, in the variant's own dict; then the
+variant converts in one call without a hook, which costs a third. A value that fails is spoiled by that, so its error
+goes all the way up and the body is decoded again the tolerant way, which tries every variant on fresh builtins.
 
 Choosers are written as source and executed once per union, as `dataclasses` does for its methods: a chain of closures
 takes twice the time, most of it for calls. Measured by `python -m benchmarks accel`, against the plans as they are

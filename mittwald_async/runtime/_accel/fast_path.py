@@ -1,17 +1,18 @@
 """The fast path through aiohttp, for requests without a body.
 
-`ClientSession.request` considers cookies, redirects, proxies, netrc, credentials in URLs, traces, middleware and a hidden
-second sending with every call. None of that is in use in a pool of our own, and mostly not in a session handed in either;
-considering it costs a tenth of a call's CPU. What is left of it then are four steps: make the request, get a connection,
-send, read the head of the response. They are methods of aiohttp's exported classes, but no document promises that they stay
-as they are. So the fast path is taken on the releases it was written for, only over sessions that would add nothing, and only while no other tool has put something of its own
-around a session's requests, as aioresponses, recorders and tracing tools do. Everybody else's requests go through
-`ClientSession.request`, at that higher price.
+`ClientSession.request` considers cookies, redirects, proxies, netrc, credentials in URLs, traces, middleware and a
+hidden second sending with every call. None of that is in use in a pool of our own, and mostly not in a session handed
+in either; considering it costs a tenth of a call's CPU. What is left of it then are four steps: make the request, get a
+connection, send, read the head of the response. They are methods of aiohttp's exported classes, but no document
+promises that they stay as they are. So the fast path is taken on the releases it was written for, only over sessions
+that would add nothing, and only while no other tool has put something of its own around a session's requests, as
+aioresponses, recorders and tracing tools do. Everybody else's requests go through `ClientSession.request`, at that
+higher price.
 
-Of the four steps, making the request is the dearest in Python: aiohttp puts the headers together and writes them out anew
-each time. The client hands over the same headers again and again, so what aiohttp made of them is kept, and the next GET
-to the same origin takes those bytes behind a first line of its own. That saves 5 to 10 %, and all of it together 21 %
-(`python -m benchmarks accel`: a GET of 20 projects by 16 tasks, two runs on a busy machine).
+Of the four steps, making the request is the dearest in Python: aiohttp puts the headers together and writes them out
+anew each time. The client hands over the same headers again and again, so what aiohttp made of them is kept, and the
+next GET to the same origin takes those bytes behind a first line of its own. That saves 5 to 10 %, and all of it
+together 21 % (`python -m benchmarks accel`: a GET of 20 projects by 16 tasks, two runs on a busy machine).
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ from . import PURE
 BODIED = frozenset(("POST", "PUT", "PATCH"))
 """Methods of which aiohttp says without a body, too, of what type it is."""
 _RELEASES = "3.14."
-"""`ClientRequest(…)`, `connector.connect`, `protocol.set_response_params`, `ClientRequest.send` and `ClientResponse.start`
-were read in 3.14.2 to 3.14.5, where they are the same, and so were the names of a session's settings."""
+"""`ClientRequest(…)`, `connector.connect`, `protocol.set_response_params`, `ClientRequest.send` and
+`ClientResponse.start` were read in 3.14.2 to 3.14.5, where they are the same, and so were the names of a session's
+settings."""
 _REQUEST = "_request"
 _PLAIN: Any = getattr(aiohttp.ClientSession, _REQUEST, None)
 _PUBLIC: Any = aiohttp.ClientSession.request
@@ -71,7 +73,8 @@ def is_aiohttps(function: object) -> bool:
 
 
 def _adds_nothing(session: aiohttp.ClientSession) -> bool:
-    """Whether a session sends and receives as one that was made without arguments; cookies, headers and limits aside."""
+    """Whether a session sends and receives as one that was made without arguments; cookies, headers and limits
+    aside."""
     if type(session) is not aiohttp.ClientSession or type(session.cookie_jar) not in _JARS:
         return False
     if session.trace_configs or getattr(session, "_middlewares", None) or session.skip_auto_headers:

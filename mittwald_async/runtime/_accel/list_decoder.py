@@ -2,8 +2,8 @@
 
 Inside a struct msgspec parses a union value to builtins before its hook is asked what it is, and converts those after.
 The items of the outermost list are available as bytes instead. One pass over the body reads the constants that name the
-variants, one splits it into items, and each item is decoded as what it is. Measured by `python -m benchmarks accel`: 21 % of decoding conversation messages, beyond
-what compiled unions gain.
+variants, one splits it into items, and each item is decoded as what it is. Measured by `python -m benchmarks accel`: 21
+% of decoding conversation messages, beyond what compiled unions gain.
 """
 
 from __future__ import annotations

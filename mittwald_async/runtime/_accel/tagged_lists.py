@@ -2,8 +2,8 @@
 
 msgspec knows unions of structs by a tag, which must not be a field, while users see the constant as a field. So each
 variant gets a twin: a class with the same fields in the same places, of which the constant is the tag. What was decoded
-as a twin is then given the class of its variant. Python allows that between classes of equal layout, and whether it does
-is tried once, when a decoder is made; a union for which it does not is decoded as without this.
+as a twin is then given the class of its variant. Python allows that between classes of equal layout, and whether it
+does is tried once, when a decoder is made; a union for which it does not is decoded as without this.
 
 A variant that is a union itself has one twin for all of its variants, if these have the same fields. A field that they
 have different types for is decoded once a second constant has named the variant.

@@ -3,10 +3,10 @@
 `decode` picks the documented result by status and content type and turns the body into it: the fast way is strict and
 runs in C; what it refuses goes the tolerant way (`tolerant`). `encode` writes request bodies.
 
-Numbers keep their form where the models say `int | float`: 5 stays 5 and 5.5 stays 5.5. Where they say `int`, 1000.0 and
-1e3 are the integer 1000. Date-times keep their instant and their zone's offset; digits beyond microseconds are cut, which
-is all Python's `datetime` holds. A date-time without zone stays text: no machine's zone is put in its place. Where a key
-comes twice in an object, the last one counts.
+Numbers keep their form where the models say `int | float`: 5 stays 5 and 5.5 stays 5.5. Where they say `int`, 1000.0
+and 1e3 are the integer 1000. Date-times keep their instant and their zone's offset; digits beyond microseconds are cut,
+which is all Python's `datetime` holds. A date-time without zone stays text: no machine's zone is put in its place.
+Where a key comes twice in an object, the last one counts.
 """
 
 from __future__ import annotations

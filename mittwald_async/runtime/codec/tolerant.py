@@ -2,10 +2,10 @@
 
 Runs only after the fast, strict way refused a body. It walks builtins along the expected type and makes the same
 structs without validation: a missing required property becomes `UNSET` (left out again when encoded), a value of the
-wrong type stays the raw JSON value (a date-time without zone, too), `null` where it is not allowed stays `None` and encodes back to `null` — except
-for optional properties, where `None` is how absence is said: there `null` passes silently and is left out again.
-A union value that a constant property assigns to a variant becomes that variant; one that merely has a variant's keys
-becomes `Unknown`, which keeps all of its JSON.
+wrong type stays the raw JSON value (a date-time without zone, too), `null` where it is not allowed stays `None` and
+encodes back to `null` — except for optional properties, where `None` is how absence is said: there `null` passes
+silently and is left out again. A union value that a constant property assigns to a variant becomes that variant; one
+that merely has a variant's keys becomes `Unknown`, which keeps all of its JSON.
 """
 
 from __future__ import annotations
@@ -302,7 +302,8 @@ _BEYOND_MICROSECONDS = re.compile(r"(?<=:[0-9]{2}\.[0-9]{6})[0-9]+")
 
 
 def _coerce_time(value: Any, path: Path, notes: list[Note]) -> Any:
-    """Digits beyond microseconds are cut, so that nothing carries. Without a zone it is not an instant and stays text."""
+    """Digits beyond microseconds are cut, so that nothing carries. Without a zone it is not an instant and stays
+    text."""
     text = _BEYOND_MICROSECONDS.sub("", value, count=1) if type(value) is str else value
     try:
         made = msgspec.convert(text, DATETIMES[0])
@@ -336,8 +337,8 @@ _LOOP = os.path.join(os.path.dirname(os.__file__), "asyncio", "")
 
 
 def _steps_to_caller() -> int:
-    """The `stacklevel` of the code that called this package: the coroutine that awaits, if the answer is read in its task; else
-    the code that runs the loop.
+    """The `stacklevel` of the code that called this package: the coroutine that awaits, if the answer is read in its
+    task; else the code that runs the loop.
     """
     frame, steps = inspect.currentframe(), 0
     while frame is not None and frame.f_code.co_filename.startswith((_OURS, _LOOP)):

@@ -1,8 +1,8 @@
 """JSON that msgspec refuses and that need not cost a whole answer.
 
 A text that was cut in the middle of a character ends in half a surrogate pair (`"\\ud83d"`) or in half of its bytes,
-which msgspec takes for malformed; so are control characters in texts, `NaN`, and numbers beyond all floats. One such value
-in one item of a list must not hide the others.
+which msgspec takes for malformed; so are control characters in texts, `NaN`, and numbers beyond all floats. One such
+value in one item of a list must not hide the others.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def _whole(value: Any) -> Any:
 
 
 def _replaced(run: re.Match[str]) -> str:
-    """As many U+FFFD as the usual decoder makes of the bytes: one for a character that was cut, however much is left."""
+    """As many U+FFFD as the usual decoder makes of the bytes: one for a character that was cut, however much is
+    left."""
     return "\ufffd" * len(run[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 

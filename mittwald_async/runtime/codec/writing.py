@@ -35,8 +35,8 @@ def encode(value: Any) -> bytes:
     """A value as JSON.
 
     Args:
-        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting; also subclasses of these,
-            enums, and other mappings, sequences and sets. `UNSET` is left out of objects and arrays.
+        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting; also subclasses of
+            these, enums, and other mappings, sequences and sets. `UNSET` is left out of objects and arrays.
 
     Returns:
         Compact UTF-8.
@@ -59,8 +59,8 @@ def encode(value: Any) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any depth,
-    and without `UNSET`. What has no form in JSON stays as it is.
+    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any
+    depth, and without `UNSET`. What has no form in JSON stays as it is.
     """
     kind = value.__class__
     if kind in _PLAIN or kind is float or value is UNSET:

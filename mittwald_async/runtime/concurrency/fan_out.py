@@ -110,8 +110,8 @@ def fan_out_items(
         source: as for `fan_out`.
         func: gives a `Pages` or another async iterable for an item.
         limit: lists being read at once, 1 or more.
-        on_error: `raise` raises the first error and cancels the rest; `collect` continues with the other lists and keeps
-            the failed ones in `.failures`.
+        on_error: `raise` raises the first error and cancels the rest; `collect` continues with the other lists and
+            keeps the failed ones in `.failures`.
         progress: called after every finished list.
 
     Returns:

@@ -1,8 +1,8 @@
 """What turns into an access token: a token, a user name, a client's secret, or a callable of yours; and the parts from
 which an API's own logins are made.
 
-Whatever the kind, a token is fetched and renewed **once**, however many calls wait for it (`renewal`), and secrets are shown
-only where asked for by name (`Secret`). How to add a kind: `Renewable`, one file, one line here.
+Whatever the kind, a token is fetched and renewed **once**, however many calls wait for it (`renewal`), and secrets are
+shown only where asked for by name (`Secret`). How to add a kind: `Renewable`, one file, one line here.
 """
 
 from __future__ import annotations

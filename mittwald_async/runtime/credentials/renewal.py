@@ -60,7 +60,8 @@ ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 
 def _twin(problem: ErrorT) -> ErrorT:
-    """An error of its own for each of the calls that fail together: tracebacks and details must not run into each other."""
+    """An error of its own for each of the calls that fail together: tracebacks and details must not run into each
+    other."""
     if not isinstance(problem, ApiClientError):
         return problem
     try:
@@ -76,7 +77,8 @@ _renewing: ContextVar[tuple[object, ...]] = ContextVar("token_renewals", default
 
 
 class Renewable(ABC):
-    """Keeps one token fresh. Subclasses say how to obtain one (`_obtain`); this class says when, and lets it happen once.
+    """Keeps one token fresh. Subclasses say how to obtain one (`_obtain`); this class says when, and lets it happen
+    once.
 
     Nothing here is bound to a loop for longer than one renewal, so credentials work on one loop after another.
     """

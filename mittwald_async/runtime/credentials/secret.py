@@ -17,8 +17,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Secret:
     """Text that does not show in a repr, an f-string, a pickle or a dump of attributes.
 
-    The text sits in a closure, so tools that walk attributes (debuggers, error reporters) find a function. Code that needs
-    the text calls `reveal()` in the expression that uses it and keeps it in no variable.
+    The text sits in a closure, so tools that walk attributes (debuggers, error reporters) find a function. Code that
+    needs the text calls `reveal()` in the expression that uses it and keeps it in no variable.
     """
 
     __slots__ = ("reveal",)

@@ -52,7 +52,8 @@ class TokenSource(Renewable):
 
 
 def _unpacked(given: object) -> tuple[Secret, object] | str:
-    """Token and expiry out of what a callable gave, or what is wrong with it. Raises nothing: its frame sees the token."""
+    """Token and expiry out of what a callable gave, or what is wrong with it. Raises nothing: its frame sees the
+    token."""
     parts = cast("tuple[object, ...]", given) if isinstance(given, tuple) else (given, None)
     if len(parts) != 2:
         return "is not a pair of token and expiry"

@@ -102,8 +102,9 @@ class Download:
     ) -> Path:
         """Write the file to disk. It appears under its name whole and verified, or not at all.
 
-        Until then it is `<name>.part` beside the target (with `<name>.part.json`, which says what it is part of). What is
-        downloaded here is mostly private: the file can be read by its owner only. A target that is replaced keeps its mode.
+        Until then it is `<name>.part` beside the target (with `<name>.part.json`, which says what it is part of). What
+        is downloaded here is mostly private: the file can be read by its owner only. A target that is replaced keeps
+        its mode.
 
         Args:
             path: the target, in an existing directory.
@@ -194,8 +195,8 @@ class Download:
 class DownloadStream:
     """An open download: `async for chunk in stream`, or `await stream.save(path)`, once.
 
-    Attributes are the response's: `status`, `headers`, `size` (bytes, `None` if the server does not say), `content_type`,
-    `filename` (its last part only, so that it cannot name another directory).
+    Attributes are the response's: `status`, `headers`, `size` (bytes, `None` if the server does not say),
+    `content_type`, `filename` (its last part only, so that it cannot name another directory).
     """
 
     __slots__ = ("_sha256", "_transfer", "_used", "headers", "status")

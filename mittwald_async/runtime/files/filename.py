@@ -49,8 +49,8 @@ def _readable(header: str) -> str:
 
 
 def _joined(given: dict[str, str]) -> str | None:
-    """A name that comes in numbered pieces. Those with a `*` behind the number are percent-encoded; the charset, and its
-    quotes, are in the first."""
+    """A name that comes in numbered pieces. Those with a `*` behind the number are percent-encoded; the charset, and
+    its quotes, are in the first."""
     codec: str | None = "utf-8"
     if "filename*0*" in given:
         codec, given["filename*0*"] = _split(given["filename*0*"])
@@ -86,7 +86,8 @@ def _decoded(data: bytes, codec: str | None) -> str | None:
 
 
 def _last_component(name: str | None) -> str | None:
-    """Only the last part, so that a name cannot lead to another directory, or, with a letter and a colon, to another drive."""
+    """Only the last part, so that a name cannot lead to another directory, or, with a letter and a colon, to another
+    drive."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     last = "".join(character for character in last if character.isprintable()).strip()
     while _DRIVE.match(last):

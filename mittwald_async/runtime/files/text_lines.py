@@ -29,8 +29,8 @@ class TextLines:
     """A text by lines: `async for line in lines`, or whole: `await lines`. Nothing is sent before that.
 
     NUL characters are left out, and what is not UTF-8 is replaced. What is held at once, which is the whole text or one
-    line, is bounded by `max_response_size`. The whole text has to be there within `timeout`; a stream of lines goes on as
-    long as no pause is longer than `read_timeout`.
+    line, is bounded by `max_response_size`. The whole text has to be there within `timeout`; a stream of lines goes on
+    as long as no pause is longer than `read_timeout`.
 
     Args:
         sender: the client's.

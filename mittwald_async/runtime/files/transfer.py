@@ -29,8 +29,8 @@ PROGRESS = 1 << 20
 _PROGRESS_SHARE = 0.1
 """Progress is `PROGRESS` bytes, or this share of what is missing if that is less."""
 LEAST_RATE = 1024
-"""Bytes per second below which a body counts as stalled: a tenth of what a poor mobile connection brings. Without such a
-bound, a server that sends a byte now and then keeps a download open without end, as each byte ends `read_timeout`."""
+"""Bytes per second below which a body counts as stalled: a tenth of what a poor mobile connection brings. Without such
+a bound, a server that sends a byte now and then keeps a download open without end, as each byte ends `read_timeout`."""
 _WITHOUT_FILE = {202: "it is not ready yet", 204: "there is no content", 205: "there is no content"}
 """Successes whose body is not the file."""
 RATE_WINDOW = 60.0
@@ -43,7 +43,8 @@ _log = logger("download")
 
 @asynccontextmanager
 async def whole_within(clock: Clock, seconds: float | None, late: str) -> AsyncGenerator[None, None]:
-    """Bound how long reading a whole body may take. What ends in time for itself, such as one attempt, is raised as it is.
+    """Bound how long reading a whole body may take. What ends in time for itself, such as one attempt, is raised as it
+    is.
 
     Raises:
         CallTimeoutError: the time is over, as `late` says.

@@ -1,7 +1,7 @@
 """Files on their way up: `Upload`, `File`, and the multipart body a transport sends.
 
-A body is described, not read: its size where that is known, whether it can be sent again, and an iterator over the bytes
-as they go over the wire. Nothing here holds more than one chunk.
+A body is described, not read: its size where that is known, whether it can be sent again, and an iterator over the
+bytes as they go over the wire. Nothing here holds more than one chunk.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class File:
     Args:
         source: the content (`bytes`), the path of a file (`str` or path object), or an async iterable of `bytes`.
         filename: the name the server is given; by default the path's last part, else the name of the argument.
-        content_type: its media type; by default guessed from the name, else what the document says of the argument, else
-            `application/octet-stream`.
+        content_type: its media type; by default guessed from the name, else what the document says of the argument,
+            else `application/octet-stream`.
         size: bytes an async iterable will give, if known: then the server is given it beforehand.
     """
 

@@ -1,8 +1,8 @@
 """Lists as one value: `Pages` is awaited for its first page or iterated for every item.
 
-A list that comes in pages is read ahead: once the server has reported how many items there are, the next pages are fetched
-while the current one is used, and handed out in order. Leaving the loop, an error and a cancellation all end what is
-under way. Lists that come whole are one page.
+A list that comes in pages is read ahead: once the server has reported how many items there are, the next pages are
+fetched while the current one is used, and handed out in order. Leaving the loop, an error and a cancellation all end
+what is under way. Lists that come whole are one page.
 
     async for project in mw.project.list_projects(): ...
     page = await mw.project.list_projects(limit=50)

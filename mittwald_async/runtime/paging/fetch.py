@@ -118,8 +118,9 @@ class Fetch:
         return self.numbered is not None and self.numbered[:2] == (start, size)
 
     def reported_start(self, start: int, page: Page[Any]) -> int:
-        """Where the page that was asked for by its number starts: only the server knows whether it counts from 0 or from 1,
-        and how long its pages are. A place that is neither is not believed, for what lies before it would be lost.
+        """Where the page that was asked for by its number starts: only the server knows whether it counts from 0 or
+        from 1, and how long its pages are. A place that is neither is not believed, for what lies before it would be
+        lost.
         """
         if self.numbered is None:
             return start

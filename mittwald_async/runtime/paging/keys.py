@@ -14,8 +14,8 @@ class ItemKeys:
     """The keys of one list's items.
 
     Not every list's items have an `id`: those of `/domains` have a `domainId`. Where there is no such property, the one
-    whose name ends in `Id` is taken, if there is one only beside the owners that the path names; else the item is known by
-    its content.
+    whose name ends in `Id` is taken, if there is one only beside the owners that the path names; else the item is known
+    by its content.
 
     Args:
         path: template of the list's path.

@@ -45,7 +45,8 @@ class Pages(Generic[T]):
             Remembers every key.
 
     Attributes:
-        total: items in the whole list as last reported by the server; `None` before the first response or if it never reports them.
+        total: items in the whole list as last reported by the server; `None` before the first response or if it never
+            reports them.
     """
 
     __slots__ = (
@@ -240,8 +241,8 @@ class Pages(Generic[T]):
         return _whole(value, name, least)
 
     def _begin_at_number(self, page: int) -> None:
-        """A page number counts in the caller's limit, or in pages as the server cuts them unasked. Where nothing says how
-        long these are, no limit is sent, and the next number is asked for once a page has come."""
+        """A page number counts in the caller's limit, or in pages as the server cuts them unasked. Where nothing says
+        how long these are, no limit is sent, and the next number is asked for once a page has come."""
         paging = self._fetch.known.paging
         if self._limit is None:
             self._limit = paging.default_limit

@@ -1,4 +1,5 @@
-"""The ceilings of a caller's own, whatever the server allows: calls at a time, and calls per second. No clock, no tasks."""
+"""The ceilings of a caller's own, whatever the server allows: calls at a time, and calls per second. No clock, no
+tasks."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class Consumption:
         """An answer to our call number `number` says what remains.
 
         Returns:
-            Whether no client of our kind has been there for a while: for sixteen calls of ours and two seconds others made
+            Whether no client of our kind has been there for a while: for sixteen calls of ours and two seconds others
+                made
             less than a quarter of our calls. Paced as we are, they would have made as many.
         """
         tuning = self._tuning

@@ -10,8 +10,8 @@ class Contention:
     """Others on the same budget: clients of our own kind, which want as much as they can get, or a person who clicks.
 
     The first call that cannot have been ours makes us share. A client of our kind goes at our pace, so it shows itself
-    all the time; once `Consumption` has seen that no client does, the calls so far are excused and we are alone until the next
-    call that was not ours.
+    all the time; once `Consumption` has seen that no client does, the calls so far are excused and we are alone until
+    the next call that was not ours.
     """
 
     __slots__ = (
@@ -53,7 +53,8 @@ class Contention:
         self.suspect: bool = False
         """Another client was here before we came; whether it still is is not known."""
         self.untouched: bool = False
-        """We had the first call of our first window: a client that came at the same instant knows that it was not first."""
+        """We had the first call of our first window: a client that came at the same instant knows that it was not
+        first."""
         self.wary: int = 0
         """Windows for which bursts of others are expected."""
         self.consumption: Consumption = Consumption(tuning)
@@ -100,8 +101,8 @@ class Contention:
         """Count what fell beyond anything we can have caused.
 
         Calls in flight hide as many of others, but only until they are answered: then it is known which of them came
-        before a remainder seen earlier, and whatever else had been taken until that was not ours. So with many in flight
-        a remainder is marked, and settled in `over`.
+        before a remainder seen earlier, and whatever else had been taken until that was not ours. So with many in
+        flight a remainder is marked, and settled in `over`.
 
         Args:
             limit: of the window.
@@ -162,8 +163,8 @@ class Contention:
             self.wary = self._tuning.wary_windows
 
     def second_is_ours(self) -> None:
-        """The second call of a window was ours. If the first was, too, no other client came at the same time: they would have called
-        while our first answer was on its way."""
+        """The second call of a window was ours. If the first was, too, no other client came at the same time: they
+        would have called while our first answer was on its way."""
         if self.untouched and not self.foreign:
             self.proof = max(self.proof, self._tuning.alone_after)
 

@@ -1,4 +1,5 @@
-"""What is known of one budget, and when the next call may go. Pure: it takes the time as an argument and waits for nothing.
+"""What is known of one budget, and when the next call may go. Pure: it takes the time as an argument and waits for
+nothing.
 
 The server's window is the truth; this is the picture of it that arrives late, out of order, in whole seconds, and that
 other processes change behind our back. Two facts carry everything:
@@ -119,7 +120,7 @@ class Estimate:
         """No budget is in force here: all calls may go until an answer says otherwise."""
         self._unlimited = True
 
-    # -- when -----------------------------------------------------------------------------------------------------------
+    # -- when ----------------------------------------------------------------------------------------------------------
 
     @property
     def limit(self) -> int | None:
@@ -217,9 +218,9 @@ class Estimate:
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
 
     def _slowed(self, left: float, spare: int) -> float:
-        """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
-        turn away a client that joins: the more, the further what remains has fallen below an even line. All clients see the
-        same line, so their shares stay equal."""
+        """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes
+        and turn away a client that joins: the more, the further what remains has fallen below an even line. All clients
+        see the same line, so their shares stay equal."""
         tuning = self.tuning
         if (self._is_quick and not self.others.wary) or self.others.count < 2 or spare < 1:
             return 1.0
@@ -249,11 +250,11 @@ class Estimate:
         passed = max(now - self._opened_by, self.tuning.early_part * self.period)
         return (self.others.foreign - 1) * self.period / passed
 
-    # -- what happens to a call -----------------------------------------------------------------------------------------
+    # -- what happens to a call ----------------------------------------------------------------------------------------
 
     def try_send_fast(self, now: float) -> bool:
-        """Count one more call in if nothing at all stands in its way: `next_turn` and `sent` for the ordinary case, in a
-        window that is known, wide and ours alone. False: nothing was counted, ask them."""
+        """Count one more call in if nothing at all stands in its way: `next_turn` and `sent` for the ordinary case, in
+        a window that is known, wide and ours alone. False: nothing was counted, ask them."""
         if (
             not self._steady
             or self.floor is None
@@ -269,8 +270,8 @@ class Estimate:
         return True
 
     def sent(self, now: float, gap: float = 0.0, waited: bool = False) -> bool:
-        """A call goes out, `gap` seconds after the one before if calls are paced, after waiting for its turn or not. True:
-        it goes alone, all others wait for what it brings."""
+        """A call goes out, `gap` seconds after the one before if calls are paced, after waiting for its turn or not.
+        True: it goes alone, all others wait for what it brings."""
         if self.rate.active and self._idle(now):
             self.rate.leave(now)
         self.rate.sent(waited)
@@ -405,8 +406,8 @@ class Estimate:
         For as long as the server says (`wait` seconds, or a reset beside nothing remaining); if it says nothing, until
         the reset last known, where by what we know nothing may be left, or where that is near. Otherwise the refusal
         contradicts what we know. To wait for the reset would then cost up to ten minutes each time, so calls stop for a
-        step of exponential back-off and one call probes. Where that was wrong and the window is empty, it costs thirteen
-        more refusals in ten minutes and nothing else.
+        step of exponential back-off and one call probes. Where that was wrong and the window is empty, it costs
+        thirteen more refusals in ten minutes and nothing else.
         """
         self._steady = False
         self._over(probe, number, -1)
@@ -449,12 +450,12 @@ class Estimate:
         else:
             pause.back_off(now, inf)
 
-    # -- inside ---------------------------------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------------------------------
 
     def _see_whether_steady(self) -> None:
         """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
-        enough to know it, or with plenty left; nothing lost, refused or being tried. Only what is no part of that case can
-        end it."""
+        enough to know it, or with plenty left; nothing lost, refused or being tried. Only what is no part of that case
+        can end it."""
         others, tuning = self.others, self.tuning
         self._steady = (
             tuning.fast_path
@@ -476,8 +477,8 @@ class Estimate:
             self.pause.probe_at = None
 
     def _settle_uncertain(self, sent_at: float) -> None:
-        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and no other client
-        is there who could have made them."""
+        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and no other
+        client is there who could have made them."""
         gone = self._baseline - (self.floor or 0)
         if sent_at >= self._uncertain_at or (not self.others.count and gone >= self.own + self._uncertain):
             self.own += self._uncertain

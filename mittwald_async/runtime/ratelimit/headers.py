@@ -44,7 +44,8 @@ class HeaderReader:
             wall: seconds since 1970, asked where the reset is a timestamp and the response has no `Date`.
 
         Returns:
-            What could be read: values that are not plain non-negative numbers of a sensible size are left out (and logged
+            What could be read: values that are not plain non-negative numbers of a sensible size are left out (and
+                logged
             once per header). `None` where nothing was stated.
         """
         if self._structured is not None:
@@ -77,8 +78,8 @@ class HeaderReader:
         )
 
     def _read_lines(self, headers: Mapping[str, str], wall: Callable[[], float]) -> RateLimit | None:
-        """The budget of which least remains, where a gateway and the server behind it state one each. Lines that cannot be
-        told apart are ignored: the limit of one and the rest of another do not make a budget."""
+        """The budget of which least remains, where a gateway and the server behind it state one each. Lines that cannot
+        be told apart are ignored: the limit of one and the rest of another do not make a budget."""
         name_limit, name_remaining, name_reset, name_exempt = self._names
         limits, remainders, resets, exempt = (lines_of(headers, name) for name in self._names)
         if exempt:

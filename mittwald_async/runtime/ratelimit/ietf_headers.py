@@ -57,8 +57,8 @@ def _budget(name: str, state: dict[str, float], policy: dict[str, float]) -> Rat
 
 
 def _dictionary(name: str, text: str) -> list[dict[str, float]]:
-    """The budgets of a dictionary: more than one where a gateway and the server behind it state one each, so that keys come
-    again. Empty if it is malformed."""
+    """The budgets of a dictionary: more than one where a gateway and the server behind it state one each, so that keys
+    come again. Empty if it is malformed."""
     found: list[dict[str, float]] = [{}]
     for member in _split(text, ","):
         parts = _MEMBER.fullmatch(member.strip())

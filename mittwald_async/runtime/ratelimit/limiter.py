@@ -171,10 +171,10 @@ class QueuedCall(Slot, eq=False, kw_only=True):
 class Limiter:
     """All budgets of one credential on one event loop.
 
-    A 429 that may be the budget's stops all calls on it: for as long as its `Retry-After` says; else until the reset last
-    known. One that contradicts all that is known stops its route only, for a step of back-off (1 s, doubling to 60 s, up
-    to half as long again by chance); if a second route is refused before any call passes, it stops the budget. Then one
-    call goes alone, then all.
+    A 429 that may be the budget's stops all calls on it: for as long as its `Retry-After` says; else until the reset
+    last known. One that contradicts all that is known stops its route only, for a step of back-off (1 s, doubling to 60
+    s, up to half as long again by chance); if a second route is refused before any call passes, it stops the budget.
+    Then one call goes alone, then all.
 
     Args:
         budget_headers: which headers state the budget; `None`: the API states none.
@@ -217,7 +217,7 @@ class Limiter:
     def _new_budget(self) -> Scheduler:
         return Scheduler(self, Estimate(self._random, self._tuning))
 
-    # -- for callers ----------------------------------------------------------------------------------------------------
+    # -- for callers ---------------------------------------------------------------------------------------------------
 
     def try_acquire(self, route: str, policy: Policy = DEFAULT) -> Slot | None:
         """A slot if there is one without waiting, else `None`.
@@ -286,7 +286,8 @@ class Limiter:
         max_wait: float | None = None,
         on_wait: Callable[[RateLimitWait], object] | None = None,
     ) -> QueuedCall:
-        """A slot, or a place in the queue for one: `acquire` without a coroutine that would be kept while many calls wait.
+        """A slot, or a place in the queue for one: `acquire` without a coroutine that would be kept while many calls
+        wait.
 
         Where the slot has a `future`, await that; then `settle` the slot in any case.
 
@@ -355,7 +356,7 @@ class Limiter:
             paused=max(0.0, max(pauses) - now),
         )
 
-    # -- for slots and budgets ------------------------------------------------------------------------------------------
+    # -- for slots and budgets -----------------------------------------------------------------------------------------
 
     @property
     def stale(self) -> bool:

@@ -1,10 +1,10 @@
 """An even rate in place of windows, where windows cannot be made out. Pure.
 
-Windows of a second or two, resets in whole seconds, answers that come later than the window lasts, limits that slide: then
-nothing tells when the next window begins, and a client that waits for it wastes budget or is refused. An even rate needs no
-window: as many calls per second as the limit allows fit under every kind of limit. How many that are for one client among
-others shows in the lowest remainder: what is left over is shared out by addition, what is missing is taken back in
-proportion, which makes shares equal in the end.
+Windows of a second or two, resets in whole seconds, answers that come later than the window lasts, limits that slide:
+then nothing tells when the next window begins, and a client that waits for it wastes budget or is refused. An even rate
+needs no window: as many calls per second as the limit allows fit under every kind of limit. How many that are for one
+client among others shows in the lowest remainder: what is left over is shared out by addition, what is missing is taken
+back in proportion, which makes shares equal in the end.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class RateControl:
         """A call of ours goes out, after waiting for its turn or not."""
         self._waited += waited
 
-    # -- by windows -----------------------------------------------------------------------------------------------------
+    # -- by windows ----------------------------------------------------------------------------------------------------
 
     def window_over(self, now: float, limit: int, period: float, own: int, used: int, remaining: int) -> None:
         """A window ends that was kept to: whether that uses the budget.
@@ -144,7 +144,7 @@ class RateControl:
         self.active, self._tried = False, self._tuning.windows_between_tries
         self._restart(now)
 
-    # -- by rate --------------------------------------------------------------------------------------------------------
+    # -- by rate -------------------------------------------------------------------------------------------------------
 
     def saw(self, remaining: int, reset: float, now: float, limit: int, period: float) -> None:
         """An answer says what remains."""
@@ -170,8 +170,8 @@ class RateControl:
         return self.active
 
     def _step(self, now: float, limit: int, period: float) -> None:
-        """Correct the rate by what is left over, and by how fast that changes: under limits where calls come back one by
-        one what is left over tells of the past, and a correction by it alone would swing."""
+        """Correct the rate by what is left over, and by how fast that changes: under limits where calls come back one
+        by one what is left over tells of the past, and a correction by it alone would swing."""
         tuning, rate, lowest = self._tuning, 1 / self.gap, self._lowest
         seconds = now - self._begun
         share = min(1.0, max(rate * period / max(1.0, limit - lowest), 1 / tuning.most_clients))

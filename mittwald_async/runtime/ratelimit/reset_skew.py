@@ -11,9 +11,9 @@ class ResetSkew:
     """How long after `earliest (time seen + reset)` the next window opens: between `low` (was too early) and `high`.
 
     Rounded up, that is nothing; rounded down, up to a second. It begins by trusting the number, but for a margin that
-    costs next to nothing (a whole second only where a window lasts ten minutes). The first opening that proves too early
-    makes it wait longer, and from then on a lone client halves what it does not know; each failure costs one 429, so
-    they are kept far apart.
+    costs next to nothing (a whole second only where a window lasts ten minutes). The first opening that proves too
+    early makes it wait longer, and from then on a lone client halves what it does not know; each failure costs one 429,
+    so they are kept far apart.
     """
 
     __slots__ = ("_calls", "_trial", "_tuning", "high", "low", "margin", "offset")

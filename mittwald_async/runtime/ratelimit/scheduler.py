@@ -25,7 +25,8 @@ _NOTABLE_DELAY = 0.5
 """Seconds by which the next turn must have moved before those with a deadline are looked through again."""
 
 QueueKey: TypeAlias = tuple[Policy, str | None]
-"""What those who wait in one line have in common: the policy without the patience, and a route that is being refused."""
+"""What those who wait in one line have in common: the policy without the patience, and a route that is being
+refused."""
 
 
 class WaitingCall(Protocol):
@@ -155,7 +156,7 @@ class Scheduler:
             return "pace", wait + ahead * turn.gap
         return "window", wait + (ahead // max(1, self.estimate.limit or 1)) * self.estimate.period
 
-    # -- the queue ------------------------------------------------------------------------------------------------------
+    # -- the queue -----------------------------------------------------------------------------------------------------
 
     def enter(self, waiter: WaitingCall) -> None:
         """Wait at the end of the line of its terms."""

@@ -1,4 +1,5 @@
-"""Every constant of the limiter, each with its unit and its reason. Nothing else in this room holds a number of its own."""
+"""Every constant of the limiter, each with its unit and its reason. Nothing else in this room holds a number of its
+own."""
 
 from __future__ import annotations
 
@@ -13,39 +14,42 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 
     # -- what one call may hold up ------------------------------------------------------------------------------------
     patience: float = 5.0
-    """Seconds that a call everybody waits for may take before another is tried beside it: longer than any usual answer."""
+    """Seconds that a call everybody waits for may take before another is tried beside it: longer than any usual
+    answer."""
     headerless_openings: int = 3
     """Openings answered without headers before the budget is taken for gone: one or two may be a gateway's answers."""
 
-    # -- a newcomer, who does not know yet whether others are there -----------------------------------------------------
+    # -- a newcomer, who does not know yet whether others are there ----------------------------------------------------
     alone_after: int = 64
     """Answers without a trace of others that make us believe to be alone: more than a client under way hides."""
     alone_after_when_suspicious: int = 8
     """The same for a client that finds a window begun: either others are there, or they have finished."""
     newcomer_part: int = 16
-    """A newcomer has one in so many of the remaining calls under way, so that sixteen newcomers overshoot by nothing."""
+    """A newcomer has one in so many of the remaining calls under way, so that sixteen newcomers overshoot by
+    nothing."""
     newcomer_part_of_plenty: int = 12
     """The same where more than `plenty` remain: twelve newcomers at the same instant are rare enough there."""
     newcomer_part_of_fresh: float = 2 / 3
-    """Part of a window in which no other client has had a call: of all who come at once, one is first, and only that one
-    may take so much; the others, who find it begun, leave it the rest."""
+    """Part of a window in which no other client has had a call: of all who come at once, one is first, and only that
+    one may take so much; the others, who find it begun, leave it the rest."""
     newcomer_growth: int = 4
-    """Answers without a trace of others for each further call in flight; above `plenty`, each answer allows one more."""
+    """Answers without a trace of others for each further call in flight; above `plenty`, each answer allows one
+    more."""
     plenty: int = 768
-    """Remaining calls above which pacing a newcomer protects no client: overshoot is bounded by the calls in flight, each
-    answer tells at once what others took, and no client has so many in flight."""
+    """Remaining calls above which pacing a newcomer protects no client: overshoot is bounded by the calls in flight,
+    each answer tells at once what others took, and no client has so many in flight."""
     plenty_part: float = 0.05
     """Part of the limit that must remain as well for that."""
     suspicious_gap: float = 0.25
     """Seconds between the first calls of a client that finds few calls left in a window begun by others, at least; they
     grow to what would be an even gap of all clients."""
     suspicious_growth: float = 2.0
-    """Times the even gap of all clients that the last of these gaps reaches: four of those pass in all, in which a company
-    that spreads what is left shows itself; the first few calls wait for none of it."""
+    """Times the even gap of all clients that the last of these gaps reaches: four of those pass in all, in which a
+    company that spreads what is left shows itself; the first few calls wait for none of it."""
     suspicious_gap_above: int = 64
     """Remaining calls below which they are spread over the whole window instead."""
 
-    # -- alone ----------------------------------------------------------------------------------------------------------
+    # -- alone ---------------------------------------------------------------------------------------------------------
     headroom_part: float = 0.02
     """Part of the limit that a lone client spreads over what is left of its window, so that a newcomer gets in and is
     noticed."""
@@ -54,24 +58,24 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     most_headroom: int = 8
     """Most calls that are spread: more would only delay the job."""
     ebb: int = 4
-    """Calls by which the demand has to fall while calls wait, to show that a job is about to end: then its last calls are
-    not spread. Between two calls of a task it falls by one at a time."""
+    """Calls by which the demand has to fall while calls wait, to show that a job is about to end: then its last calls
+    are not spread. Between two calls of a task it falls by one at a time."""
     headroom_last: float = 0.05
     """Part of a window before its end in which the last of them goes."""
     headroom_length: float = 0.9
     """Part of a window over which they are spread."""
 
-    # -- with others ----------------------------------------------------------------------------------------------------
+    # -- with others ---------------------------------------------------------------------------------------------------
     shared_gap_factor: float = 2.0
     """With others, calls are this much further apart than what is left would allow one client: so what remains lasts,
     and shows everybody when the window ends."""
     line_steepness: float = 2.5
-    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
-    higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
+    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it.
+    A higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
     wary_windows: int = 8
-    """Windows for which a crowd keeps to an even line in short windows as well, after a refusal has shown that others take
-    bursts: a line that falls evenly is low for a short time only, so that a burst seldom meets an almost empty window. It
-    costs 1 % of the budget, so clients that are only among themselves do without."""
+    """Windows for which a crowd keeps to an even line in short windows as well, after a refusal has shown that others
+    take bursts: a line that falls evenly is low for a short time only, so that a burst seldom meets an almost empty
+    window. It costs 1 % of the budget, so clients that are only among themselves do without."""
     wary_burst: float = 0.15
     """Part of the limit: larger bursts are not kept clear of, for that would cost more than the refusals do."""
     wary_tail: int = 2
@@ -89,7 +93,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     quiet_seconds: float = 2.0
     """Seconds of the same: a person between two clicks is not gone sooner."""
     hiding: int = 4
-    """Own calls in flight from which on a remainder is marked to count others exactly: fewer hide too little to matter."""
+    """Own calls in flight from which on a remainder is marked to count others exactly: fewer hide too little to
+    matter."""
     least_tail: float = 0.005
     """Part of the limit that is left to others at the end of a window, where each sees the others late."""
     most_tail: float = 0.07
@@ -107,7 +112,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     stale_after: float = 1.0
     """Seconds after which that is so even for a client that was alone."""
 
-    # -- an even rate, where windows cannot be made out -------------------------------------------------------------------
+    # -- an even rate, where windows cannot be made out ----------------------------------------------------------------
     short_window: float = 3.0
     """Seconds of a window up to which a reset in whole seconds may say too little about its end. Longer ones are used
     to more than 99 % as windows, also where they slide."""
@@ -116,14 +121,16 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     whole_window: float = 0.75
     """Part of a window: only what lasts longer counts as one."""
     quick_windows: int = 3
-    """So many in a row show that calls come back one by one, as under sliding limits; one or two are calls given back."""
+    """So many in a row show that calls come back one by one, as under sliding limits; one or two are calls given
+    back."""
     fresh_part: float = 0.75
-    """Part of the limit above which a window, sliding or not, has just begun; a bucket that fills again is nearly full."""
+    """Part of the limit above which a window, sliding or not, has just begun; a bucket that fills again is nearly
+    full."""
     fresh_reset: float = 0.6
     """Part of the period that the reset must be then, or else it is such a bucket, whose burst windows use better."""
     few_in_a_window: int = 16
-    """Own calls in a short window of several clients below which windows cannot be shared evenly. Where the whole limit is
-    smaller, no client goes faster than an even share: before the first answer is in, all would have gone."""
+    """Own calls in a short window of several clients below which windows cannot be shared evenly. Where the whole limit
+    is smaller, no client goes faster than an even share: before the first answer is in, all would have gone."""
     small_limit: int = 128
     """A limit up to which that is so with as many as eight clients."""
     poor_opening: float = 0.25
@@ -150,8 +157,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     entry_of_few: float = 0.95
     """The same where windows are too small to be shared: of so few calls it is not known how many were others'."""
     least_share_of_few: float = 0.08
-    """Part of the budget with which a client begins there at least, one in twelve: a client that came late has had next to
-    nothing, and shares of so few calls even out over minutes only."""
+    """Part of the budget with which a client begins there at least, one in twelve: a client that came late has had next
+    to nothing, and shares of so few calls even out over minutes only."""
     answers_per_step: int = 8
     """Answers, in at least one window, from one correction of the rate to the next: of so few one comes late enough in
     a window to tell what is left at its end."""
@@ -175,8 +182,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     rest_after_refusal: float = 0.5
     """Part of a window for which we rest after a refusal at most: until then nothing comes back."""
     share_at_first: float = 0.33
-    """Share of the budget to begin with where nothing is known of it, or where others had a part of the last window that says
-    more: a third, as calls that come back one by one hide calls of others."""
+    """Share of the budget to begin with where nothing is known of it, or where others had a part of the last window
+    that says more: a third, as calls that come back one by one hide calls of others."""
     give_back: float = 0.02
     """Times the square of a client's share: the part of its rate that it gives back with every correction, so that who
     has much gives to who has little. Eight equal clients give back a third of a thousandth, two half a hundredth."""
@@ -196,7 +203,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     windows_between_tries: int = 30
     """Windows before an even rate is tried again after that."""
 
-    # -- time -----------------------------------------------------------------------------------------------------------
+    # -- time ----------------------------------------------------------------------------------------------------------
     rounding: float = 1.0
     """Seconds: rounding a reset to whole seconds moves the end by no more than this."""
     slack: float = 0.05
@@ -215,9 +222,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     first_check: float = 60.0
     """Seconds to the first check where no window is known, doubled each time: one call is cheap, a lost hour is not."""
 
-    # -- after a 429 ----------------------------------------------------------------------------------------------------
+    # -- after a 429 ---------------------------------------------------------------------------------------------------
     first_backoff: float = 1.0
-    """Seconds of the first step of back-off; each is twice as long as the last, and up to half as long again by chance."""
+    """Seconds of the first step of back-off; each is twice as long as the last, and up to half as long again by
+    chance."""
     longest_backoff: float = 60.0
     """Seconds of the longest step: a tenth of the longest window known."""
 

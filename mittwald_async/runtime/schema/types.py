@@ -52,7 +52,8 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
         module: name of a module whose own names come first; empty for none.
 
     Returns:
-        A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in (`UnionStandIn`).
+        A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in
+        (`UnionStandIn`).
 
     Raises:
         ConfigurationError: the expression is not a type expression, or names something that does not exist.

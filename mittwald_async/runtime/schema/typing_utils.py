@@ -47,7 +47,8 @@ def bare(expected: Any) -> Any:
 
 
 def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) -> bool:
-    """Whether values of a type can contain, at any depth, one of the wanted types; `UnionStandIn` stands for every union.
+    """Whether values of a type can contain, at any depth, one of the wanted types; `UnionStandIn` stands for every
+    union.
 
     What is inside a union's variants is not looked at.
     """

@@ -44,7 +44,8 @@ class UnionCheck(NamedTuple):
     check: Check
     variant: Any
     evidence: str
-    """What the test says about a value it claims: `const` names the variant, `keys` suggests it, empty proves nothing."""
+    """What the test says about a value it claims: `const` names the variant, `keys` suggests it, empty proves
+    nothing."""
     rivals: frozenset[Any]
     """Variants of later steps that a value can be of just as well, so that what they keep of it has to decide."""
 
@@ -153,8 +154,8 @@ def make(variant: Any, value: Any) -> Any:
 
 
 def keeps_all(made: Any, value: Any) -> bool:
-    """Whether a struct has a field for each property of the object it was made of. Where a variant that claimed the value
-    deviates, a later one must not win by ignoring just what the first was recognized by.
+    """Whether a struct has a field for each property of the object it was made of. Where a variant that claimed the
+    value deviates, a later one must not win by ignoring just what the first was recognized by.
     """
     return not isinstance(made, Struct) or value.keys() <= set(made.__struct_encode_fields__)
 

@@ -31,8 +31,8 @@ _log = events.logger
 
 
 class _UnlimitedSlot:
-    """In place of a slot where a request leaves the API: another origin costs nothing of the budget, and what it says of
-    budgets must not stop the calls to the API."""
+    """In place of a slot where a request leaves the API: another origin costs nothing of the budget, and what it says
+    of budgets must not stop the calls to the API."""
 
     __slots__ = ()
     answered: None = None
@@ -154,7 +154,8 @@ class AttemptLoop:
     async def _next_attempt(
         self, session: Session, call: Call, response: RawResponse | None, failure: TransportError | None
     ) -> RawResponse | None:
-        """Wait until it is time for the next attempt, or raise why there is none. A response ends the call after all."""
+        """Wait until it is time for the next attempt, or raise why there is none. A response ends the call after
+        all."""
         settled = await self._follow_up(call, response, failure)
         if settled is not None:
             return settled
@@ -174,8 +175,8 @@ class AttemptLoop:
 
 
 class BudgetWait(WhileOpen):
-    """The budget is used up for now: a call waits for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
-    because it has to wait for the next window would be of no use."""
+    """The budget is used up for now: a call waits for a turn. `max_wait` bounds that, not `timeout`: a bulk job that
+    fails because it has to wait for the next window would be of no use."""
 
     __slots__ = ("_begun", "_call", "slot")
 

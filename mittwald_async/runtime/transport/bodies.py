@@ -104,7 +104,8 @@ def arrived(error: BaseException) -> bytes:
 
 
 def says_its_length(response: aiohttp.ClientResponse) -> bool:
-    """Whether the head says where the body ends. Otherwise it ends where the connection does, be that on purpose or not."""
+    """Whether the head says where the body ends. Otherwise it ends where the connection does, be that on purpose or
+    not."""
     without_body = response.method == "HEAD" or response.status in (204, 304)
     return without_body or "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
 
@@ -119,7 +120,8 @@ def _decompressor(applied: tuple[str, ...], largest: int | None) -> Decompressor
 
 
 async def beginning(response: aiohttp.ClientResponse) -> RawResponse:
-    """An error's body, up to `ERROR_BODY_LIMIT`. What broke off is kept as far as it came: it must not hide the status."""
+    """An error's body, up to `ERROR_BODY_LIMIT`. What broke off is kept as far as it came: it must not hide the
+    status."""
     body = bytearray()
     cut = False
     try:

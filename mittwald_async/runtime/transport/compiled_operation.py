@@ -1,4 +1,5 @@
-"""What can be known of an operation before it is called, made once: how its URL is built and how its responses are decoded."""
+"""What can be known of an operation before it is called, made once: how its URL is built and how its responses are
+decoded."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/j
 _CONTENT_TYPE = istr("Content-Type")
 """A string whose folding is known is found in half the time."""
 COMPILED: dict[int, CompiledOperation] = {}
-"""By identity of the operation, which is kept alive here. There are finitely many: those of the document, and copies that
-read it otherwise, one for each."""
+"""By identity of the operation, which is kept alive here. There are finitely many: those of the document, and copies
+that read it otherwise, one for each."""
 
 
 def compiled(operation: Operation[Any]) -> CompiledOperation:

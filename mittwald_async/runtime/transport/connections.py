@@ -32,8 +32,8 @@ class KeptConnections:
     """Tells which kept connections of a pool must not carry another request.
 
     One may hold a response to no request of ours: the HTTP client would take it for the response to the next request,
-    which is another call's, and so on for all that follow. Or the server has closed it, or sent something, and the event
-    loop has had no time to notice: a request would be written into nothing, and its fate would be unknown.
+    which is another call's, and so on for all that follow. Or the server has closed it, or sent something, and the
+    event loop has had no time to notice: a request would be written into nothing, and its fate would be unknown.
     """
 
     __slots__ = ("_all_are_ours", "looks")
@@ -41,8 +41,8 @@ class KeptConnections:
     def __init__(self, *, all_are_ours: bool) -> None:
         """
         Args:
-            all_are_ours: every request of the pool comes through here, so that a connection seen for the first time was just
-                made: what comes in on that one is nothing old.
+            all_are_ours: every request of the pool comes through here, so that a connection seen for the first time was
+                just made: what comes in on that one is nothing old.
         """
         self._all_are_ours = all_are_ours
         self.looks: WeakKeyDictionary[object, Look] = WeakKeyDictionary()
@@ -89,8 +89,8 @@ def _nothing(milliseconds: int) -> Sequence[object]:
 class Places:
     """A number of places, given first come, first served.
 
-    The HTTP client's own bound gives a connection that comes free to the task that asks at that moment, which mostly is the task
-    that has just given it back: with many tasks in loops, some would never get one.
+    The HTTP client's own bound gives a connection that comes free to the task that asks at that moment, which mostly is
+    the task that has just given it back: with many tasks in loops, some would never get one.
     """
 
     __slots__ = ("free", "waiting")
@@ -102,8 +102,8 @@ class Places:
         """Those who wait. Without any, a place is given back by counting it."""
 
     def queue(self) -> asyncio.Future[None]:
-        """Wait for a place: await what this gives, and then call `left` in any case. Not a coroutine that does both: many
-        tasks wait at once, and each of its frames would wait with them."""
+        """Wait for a place: await what this gives, and then call `left` in any case. Not a coroutine that does both:
+        many tasks wait at once, and each of its frames would wait with them."""
         turn = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
         return turn

@@ -4,9 +4,9 @@ A timer per exchange (aiohttp's `total`) costs about 5 µs of a call of 100 µs,
 `sock_read`). Here a call's deadline is one entry in a set, and one timer looks at all of them every half second; only
 exchanges that it still finds under way then get a timer for silence. Limits shorter than `COARSE` get exact timers.
 
-Deadlines follow the client's clock. A clock that was handed in is looked at often: nothing says when it is moved. Real time
-counts as well, so that one that stands still hangs nothing. Silence and the making of connections are the network's, and
-are measured in real time only.
+Deadlines follow the client's clock. A clock that was handed in is looked at often: nothing says when it is moved. Real
+time counts as well, so that one that stands still hangs nothing. Silence and the making of connections are the
+network's, and are measured in real time only.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class Deadline(msgspec.Struct, eq=False):
 
     @property
     def never_sent(self) -> bool:
-        """Nothing of it can have left: it still waited for a connection. (A request has a response once it was sent.)"""
+        """Nothing of it can have left: it still waited for a connection. (A request has a response once it was
+        sent.)"""
         return self.request is not None and getattr(self.request, "response", self) is None
 
     def expire(self) -> None:
@@ -105,7 +106,8 @@ class Deadlines:
         return len(self._running)
 
     def begin(self, seconds: float | None, silence: float | None = None) -> Deadline:
-        """Cancel the running task if it has not called `end` within this time; bound silence once its `request` was sent.
+        """Cancel the running task if it has not called `end` within this time; bound silence once its `request` was
+        sent.
 
         Args:
             seconds: `None`: nothing is bounded.

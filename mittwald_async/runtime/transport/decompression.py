@@ -1,7 +1,8 @@
-"""Content codings undone, piece by piece: a body that did not reach its end is an error, and so is one that grows too large.
+"""Content codings undone, piece by piece: a body that did not reach its end is an error, and so is one that grows too
+large.
 
-The HTTP client below could decompress as well, but it neither says whether a gzip, Brotli or Zstandard stream reached its
-end nor bounds what a small body becomes.
+The HTTP client below could decompress as well, but it neither says whether a gzip, Brotli or Zstandard stream reached
+its end nor bounds what a small body becomes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ PIECE = 1 << 20
 """Bytes to decompress at a time: what a hostile stream can cost before its size is checked."""
 
 MAX_CODINGS = 4
-"""Codings one body may have on top of each other. One is usual; each further one multiplies what a small body becomes."""
+"""Codings one body may have on top of each other. One is usual; each further one multiplies what a small body
+becomes."""
 
 
 class CorruptBodyError(ValueError):
@@ -225,8 +227,9 @@ class Decompressor:
         """The body is over.
 
         Args:
-            may_be_empty: a body without a single byte is an empty one, whatever its coding: responses to HEAD and statuses
-                without content look like that. False where only the closed connection says that the body is over.
+            may_be_empty: a body without a single byte is an empty one, whatever its coding: responses to HEAD and
+                statuses without content look like that. False where only the closed connection says that the body is
+                over.
 
         Raises:
             CorruptBodyError: but its compressed data is not.

@@ -1,4 +1,5 @@
-"""What follows an attempt that did not end the call: a redirect, a new token, a pause and another attempt, or the error."""
+"""What follows an attempt that did not end the call: a redirect, a new token, a pause and another attempt, or the
+error."""
 
 from __future__ import annotations
 

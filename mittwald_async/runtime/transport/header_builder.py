@@ -1,8 +1,9 @@
-"""The headers of every kind of request: API calls, logins, requests that left the API's origin, downloads among all of them.
+"""The headers of every kind of request: API calls, logins, requests that left the API's origin, downloads among all of
+them.
 
 Who wins where a header is named twice, from the weakest to the strongest: ours, the client's `headers=`, the token, the
-body's type, the event to wait for, the call's own. On another origin only what says who asks and which part of a file is
-wanted goes along: nothing of the client's, the caller's or the token's.
+body's type, the event to wait for, the call's own. On another origin only what says who asks and which part of a file
+is wanted goes along: nothing of the client's, the caller's or the token's.
 """
 
 from __future__ import annotations

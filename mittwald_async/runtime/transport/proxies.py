@@ -78,8 +78,8 @@ class Proxies:
 
 
 def excepted(known: Mapping[str, str], host: str, port: int | None) -> bool:
-    """Whether `NO_PROXY` names a host: by its name, the end of it, its address, or a network (`10.0.0.0/8`, `fd00::/8`);
-    with a port, only that one; `*` names all.
+    """Whether `NO_PROXY` names a host: by its name, the end of it, its address, or a network (`10.0.0.0/8`,
+    `fd00::/8`); with a port, only that one; `*` names all.
 
     Args:
         known: as `urllib.request.getproxies` gives it, `NO_PROXY` under `no`.

@@ -14,17 +14,18 @@ MAX_REDIRECTS = 5
 """Redirects that one call follows."""
 
 _STRAY_BYTES = re.compile("[\udc80-\udcff]+")
-"""Bytes of a header that are not UTF-8, as the HTTP client hands them out. A URL would lose them, and name another place."""
+"""Bytes of a header that are not UTF-8, as the HTTP client hands them out. A URL would lose them, and name another
+place."""
 _STATUSES = frozenset((301, 302, 303, 307, 308))
 
 
 def follow(call: Call, response: RawResponse, shared: Shared) -> str:
     """Point the call at the place a redirect names. Returns why that is not possible, or nothing.
 
-    Reads go anywhere but from https to http; once the way has left the API's scheme, host or port, neither credentials nor
-    the caller's headers are sent any more. Writes stay on their origin: 307 and 308 keep method and body, 303 says where
-    the result can be read. 301 and 302 are not followed: clients disagree on whether they turn a write into a read, and
-    what a read gives must not be taken for the result of a write.
+    Reads go anywhere but from https to http; once the way has left the API's scheme, host or port, neither credentials
+    nor the caller's headers are sent any more. Writes stay on their origin: 307 and 308 keep method and body, 303 says
+    where the result can be read. 301 and 302 are not followed: clients disagree on whether they turn a write into a
+    read, and what a read gives must not be taken for the result of a write.
     """
     status = response.status
     place = response.headers.get("Location", "").strip()

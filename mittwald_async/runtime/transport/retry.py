@@ -1,10 +1,10 @@
 """Whether a call may be repeated, and after how long. A table, small functions and one quota; nothing here sleeps.
 
 In numbers: 3 retries; full jitter, attempt n sleeps `U(0, min(20, 0.5 * 2**n))` seconds (n from 0), so at most 0.5, 1
-and 2 s; all such sleeps of one call together stay under 60 s. What the server asks for (`Retry-After`) is slept instead,
-up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 425 429 500 502 503 504, 520 to 527 and
-every connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not sent. What
-another attempt cannot better, such as a certificate that is not accepted, is not repeated.
+and 2 s; all such sleeps of one call together stay under 60 s. What the server asks for (`Retry-After`) is slept
+instead, up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 425 429 500 502 503 504, 520
+to 527 and every connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not
+sent. What another attempt cannot better, such as a certificate that is not accepted, is not repeated.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from . import retry
 from .call import Call, Shared
 
 UNREACHED_PAUSE, UNREACHED_CAP = 0.5, 5.0
-"""Seconds from one question for an event to the next, at first and at most; it doubles in between. The time that the server
-took for its response counts: one that has held a request for 10 s is asked again soon."""
+"""Seconds from one question for an event to the next, at first and at most; it doubles in between. The time that the
+server took for its response counts: one that has held a request for 10 s is asked again soon."""
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
 

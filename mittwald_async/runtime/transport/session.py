@@ -1,5 +1,5 @@
-"""One exchange over the pool: a request goes out, its response comes in, a failure is sorted. Beside `_accel.fast_path`,
-`failures` and `proxies` the only place that knows the HTTP client.
+"""One exchange over the pool: a request goes out, its response comes in, a failure is sorted. Beside
+`_accel.fast_path`, `failures` and `proxies` the only place that knows the HTTP client.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
 
 @cache
 def default_tls() -> ssl.SSLContext:
-    """A verifying context for HTTP/1.1, shared by all clients: reading the trust store takes tens of milliseconds (so it is
-    called in a thread) and most of a megabyte."""
+    """A verifying context for HTTP/1.1, shared by all clients: reading the trust store takes tens of milliseconds (so
+    it is called in a thread) and most of a megabyte."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -381,7 +381,8 @@ def _failed(error: Exception, request: WireRequest) -> TransportError:
 
 
 class _NoResend:
-    """aiohttp middleware around a request: sees what goes out, and that it goes out once, over a connection that is alive.
+    """aiohttp middleware around a request: sees what goes out, and that it goes out once, over a connection that is
+    alive.
 
     aiohttp sends an idempotent request a second time, unasked and unreported, when a kept connection turns out to be
     closed. Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.

@@ -115,7 +115,8 @@ def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
     ],
 )
 def test_a_formula_is_defused_also_where_another_separator_would_begin_it(text: str, safe: str) -> None:
-    """Spreadsheets in Germany part a file at semicolons, and every one of them at the ends of lines that no quote begins."""
+    """Spreadsheets in Germany part a file at semicolons, and every one of them at the ends of lines that no quote
+    begins."""
     assert cell_text(text) == safe
 
 
@@ -270,7 +271,8 @@ def test_a_sweep_that_writes_meanwhile_is_not_mixed_into_an_export(
 
 
 def test_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
-    """Of those that SQLite's integers cannot hold it has an approximation, which would make all of the column inexact."""
+    """Of those that SQLite's integers cannot hold it has an approximation, which would make all of the column
+    inexact."""
     made = InventoryFile(tmp_path / "numbers.sqlite")
     sizes = [2**53 + 1, 2**63, -(2**63) - 1]
     made.sweep({"project": [{"id": f"p{n}", "webStorageUsageInBytes": size} for n, size in enumerate(sizes)]})

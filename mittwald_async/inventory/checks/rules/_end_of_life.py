@@ -14,7 +14,8 @@ from ..end_of_life import EndOfLife, branches, end_of_life, products
 from ..software import Software, software_of
 
 SOON = timedelta(days=180)
-"""How far ahead an end of support is reported: half a year, about what moving a site to a new version takes an agency."""
+"""How far ahead an end of support is reported: half a year, about what moving a site to a new version takes an
+agency."""
 
 _RUNTIMES = frozenset({"php", "node", "python", "ruby"})
 _BETWEEN = "\x1d"

@@ -10,7 +10,8 @@ CHECK = Check(
     severity="critical",
     title="The certificate has expired",
     why="Browsers refuse the site, and programs that check certificates fail.",
-    fix="Look at the DNS entries of its host names: an ACME certificate is renewed automatically while they point here. Replace an uploaded one.",
+    fix="Look at the DNS entries of its host names: an ACME certificate is renewed automatically while they point here. "
+    "Replace an uploaded one.",
     table="certificate",
     subject="r.common_name",
     detail="'expired on ' || substr(r.valid_to, 1, 10)",

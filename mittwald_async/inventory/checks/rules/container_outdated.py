@@ -13,6 +13,7 @@ CHECK = Check(
     fix="Recreate the service.",
     table="service",
     subject="r.service_name",
-    detail="'running ' || coalesce(json_extract(r.data, '$.deployedState.image'), '?') || ', wanted ' || coalesce(json_extract(r.data, '$.pendingState.image'), '?')",
+    detail="""'running ' || coalesce(json_extract(r.data, '$.deployedState.image'), '?')
+        || ', wanted ' || coalesce(json_extract(r.data, '$.pendingState.image'), '?')""",
     where="""r.requires_recreate = 1""",
 )

@@ -14,5 +14,7 @@ CHECK = Check(
     table="contract",
     subject="r.contract_number",
     detail="'terminated for ' || substr(json_extract(r.data, '$.termination.targetDate'), 1, 10)",
-    where="""json_extract(r.data, '$.termination.targetDate') IS NOT NULL AND julianday(json_extract(r.data, '$.termination.targetDate')) - julianday(:now) BETWEEN 0 AND 60""",
+    where="""json_extract(r.data, '$.termination.targetDate') IS NOT NULL
+        AND julianday(json_extract(r.data, '$.termination.targetDate'))
+            - julianday(:now) BETWEEN 0 AND 60""",
 )

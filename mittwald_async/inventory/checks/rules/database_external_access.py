@@ -13,6 +13,7 @@ CHECK = Check(
     fix="Switch external access off, or restrict it to addresses you know.",
     table="mysql_database",
     subject="r.name || coalesce(' ' || r.description, '')",
-    detail="coalesce('user ' || json_extract(r.data, '$.mainUser.name'), '') || coalesce(', from ' || json_extract(r.data, '$.mainUser.accessIpMask'), ', from anywhere')",
+    detail="""coalesce('user ' || json_extract(r.data, '$.mainUser.name'), '')
+        || coalesce(', from ' || json_extract(r.data, '$.mainUser.accessIpMask'), ', from anywhere')""",
     where="""json_extract(r.data, '$.mainUser.externalAccess') = 1""",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..check import Check
+from ..mailbox_storage import FILLED, LIMIT, USED
 
 CHECK = Check(
     id="mailbox-full",
@@ -13,6 +14,7 @@ CHECK = Check(
     fix="Raise its limit, or delete or archive mail.",
     table="mail_address",
     subject="r.address",
-    detail="CAST(100.0 * json_extract(r.data, '$.mailbox.storageInBytes.current.value') / json_extract(r.data, '$.mailbox.storageInBytes.limit') AS INTEGER) || ' % of ' || CAST(json_extract(r.data, '$.mailbox.storageInBytes.limit') / 1048576 AS INTEGER) || ' MiB'",
-    where="""json_extract(r.data, '$.mailbox.storageInBytes.limit') > 0 AND json_extract(r.data, '$.mailbox.storageInBytes.current.value') >= json_extract(r.data, '$.mailbox.storageInBytes.limit')""",
+    detail=FILLED,
+    where=f"""{LIMIT} > 0
+        AND {USED} >= {LIMIT}""",
 )
