@@ -49,7 +49,7 @@ async def cluster(workers: int) -> AsyncGenerator[Any]:
         threads_per_worker=1,
         processes=False,
         asynchronous=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # Without one the usual port is taken, which another test may have.
         protocol="tcp",
         host="127.0.0.1",
     ) as found:
