@@ -245,7 +245,7 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     """
     where = f"configuration {path.name}"
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DocumentError(f"{where} cannot be read: {error}") from error
     check_known(data, {"api", "correction", *_TABLES, *_NESTED}, where)

@@ -11,7 +11,6 @@ import importlib
 import os
 import shlex
 import subprocess
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TypeGuard, cast
 import msgspec
 
 from ..errors import ConfigurationError
+from .toml_file import read_toml
 
 DEFAULT_FILE = "accounts.toml"
 
@@ -157,14 +157,7 @@ def accounts_from(path: Path | str) -> dict[str, Account]:
         ConfigurationError: it cannot be read, has no accounts, or one of them is not described properly.
     """
     path = Path(path)
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: the file is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: the file is not valid TOML: {error}") from None
+    found = read_toml(path, str(path))
     unknown = sorted(set(found) - {"accounts"})
     if unknown:
         raise ConfigurationError(f"{path}: {unknown[0]!r} is not known here; accounts are sections [accounts.NAME]")

@@ -146,6 +146,12 @@ def test_configuration_mistakes_are_refused(tmp_path: Path, text: str, message: 
         load_config(path)
 
 
+def test_a_configuration_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("[errors]\ntype = ['code']\n", encoding="utf-8-sig")
+    assert load_config(path).errors.type == ("code",)
+
+
 def test_another_security_scheme_can_be_chosen() -> None:
     root = document({}, {"/a": {"get": operation("a", responses=ok(TEXT))}})
     root["security"] = [{"bearer": []}, {"key": []}]

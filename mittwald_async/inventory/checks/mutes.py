@@ -9,7 +9,6 @@ reason = "the customer wants it"
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -20,6 +19,7 @@ import msgspec
 
 from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
+from ..toml_file import read_toml
 from .check import SEVERITIES, Check, Finding
 from .registry import all_checks
 
@@ -72,14 +72,7 @@ def mutes_from(path: Path, known: Iterable[str]) -> tuple[Mute, ...]:
     Raises:
         ConfigurationError: the file cannot be read, an entry has no reason, an unknown key, or names no check.
     """
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigurationError(f"--mute {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"--mute {path}: the file is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"--mute {path}: the file is not valid TOML: {error}") from None
+    found = read_toml(path, f"--mute {path}")
     if set(found) - {"mute"} or not isinstance(found.get("mute", []), list):
         raise ConfigurationError(f"--mute {path}: only tables [[mute]] are allowed")
     entries: list[Any] = found.get("mute", [])

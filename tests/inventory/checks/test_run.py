@@ -144,6 +144,12 @@ def test_a_file_of_mutes_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         mutes_from(tmp_path / "latin.toml", IDS)
 
 
+def test_a_file_of_mutes_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "mutes.toml"
+    path.write_text('[[mute]]\ncheck = "mail-catch-all"\nreason = "wanted"\n', encoding="utf-8-sig")
+    assert [mute.check for mute in mutes_from(path, IDS)] == ["mail-catch-all"]
+
+
 def test_a_mute_of_everything_in_one_place_is_accepted(tmp_path: Path) -> None:
     (mute,) = mutes_from(write(tmp_path, "[[mute]]\ncheck = '*'\nproject = 'p-1'\nreason = 'x'"), IDS)
     assert mute.project == "p-1"
