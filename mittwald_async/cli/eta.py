@@ -88,7 +88,7 @@ def idle(budget: RateLimitStatus) -> bool:
 
 
 def used_up(budget: RateLimitStatus, reserve: float) -> bool:
-    """Whether it waits for the next window, rather than for its place among others in this one."""
+    """Whether the sweep waits for the next window, and not for its turn in this one."""
     if not idle(budget) or budget.limit is None or budget.remaining is None:
         return False
     return budget.remaining - int(reserve * budget.limit) <= max(_LAST, _LAST_SHARE * budget.limit)

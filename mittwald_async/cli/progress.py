@@ -148,8 +148,8 @@ class _LinePrinter:
             self._stream.flush()
 
     async def by_the_clock(self) -> None:
-        """Lines also while nothing comes in. Ends silently once nobody reads: the next step will
-        notice."""
+        """Print lines also while nothing comes in. Ends silently when the stream is closed: the next
+        step reports that."""
         with suppress(OSError):
             while True:
                 await asyncio.sleep(_LINE_SECONDS / 5)

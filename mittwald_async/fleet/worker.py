@@ -24,7 +24,7 @@ TaskFunction: TypeAlias = Callable[[AccountTask], TaskResult]
 
 
 _LOOK_SECONDS = 1.0
-"""A task that is no longer wanted ends within this time."""
+"""Seconds between looks at whether a task is still wanted."""
 
 
 class UnwantedError(Exception):
@@ -52,7 +52,7 @@ def carry_out(function: TaskFunction, task: AccountTask, is_wanted: Callable[[],
     """`function(task)`, as long as it is wanted: a thread cannot be ended, what it waits for can.
 
     Raises:
-        UnwantedError: it is no longer.
+        UnwantedError: its result is not needed any more.
     """
     work = ON_LOOP.get(function)
     return function(task) if work is None else _process().run(work, task, is_wanted)
@@ -88,7 +88,7 @@ class _Process:
         while not wait([work], _LOOK_SECONDS).done:
             if not is_wanted():
                 work.cancel()
-                raise UnwantedError(f"account {task.account.name}: its result is no longer needed")
+                raise UnwantedError(f"account {task.account.name}: its result is not needed any more")
         return work.result()
 
     def _close(self) -> None:

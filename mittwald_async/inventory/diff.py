@@ -358,7 +358,7 @@ class Comparison:
 
 
 _MANY = 10
-"""Of so many items, nobody changes the same property by hand in more than half."""
+"""Items. From this number on, a property that changed in more than half of them was not changed by hand."""
 
 
 def _evolution(pair: tuple[Any, Any]) -> str:

@@ -2,7 +2,7 @@
 
 A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep
 that saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`,
-which it is no longer valid in; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is
+the first one in which it is not valid; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is
 in the file is another program's and is left alone.
 """
 
